@@ -1,0 +1,49 @@
+import type { Primitive } from './types.js'
+import { encodeValue, type Value } from './value.js'
+
+/** Bounds of text and bytes keep this many characters or bytes, Iceberg's default `truncate(16)`. */
+const boundLength = 16
+
+/** The lower bound as stored: shortened text is still a lower bound. Spec: "Column Metrics", bounds. */
+export function lowerBound(type: Primitive, value: Value): Uint8Array {
+  if (type.kind === 'string') return encodeValue(type, [...(value as string)].slice(0, boundLength).join(''))
+  if (type.kind === 'binary' || type.kind === 'fixed') return (value as Uint8Array).slice(0, boundLength)
+  return encodeValue(type, value)
+}
+
+/** The upper bound as stored, rounded up when shortened; `undefined` when no shorter value is above. */
+export function upperBound(type: Primitive, value: Value): Uint8Array | undefined {
+  if (type.kind === 'string') {
+    const chars = [...(value as string)]
+    if (chars.length <= boundLength) return encodeValue(type, value)
+    const up = incrementText(chars.slice(0, boundLength))
+    return up === undefined ? undefined : encodeValue(type, up)
+  }
+  if (type.kind === 'binary' || type.kind === 'fixed') {
+    const bytes = value as Uint8Array
+    return bytes.length <= boundLength ? bytes : incrementBytes(bytes.slice(0, boundLength))
+  }
+  return encodeValue(type, value)
+}
+
+function incrementText(chars: readonly string[]): string | undefined {
+  for (let index = chars.length - 1; index >= 0; index--) {
+    const code = (chars[index] as string).codePointAt(0) as number
+    // Surrogates are no characters of their own, so the next one after U+D7FF is U+E000.
+    const next = code === 0xd7ff ? 0xe000 : code + 1
+    if (next <= 0x10ffff) return [...chars.slice(0, index), String.fromCodePoint(next)].join('')
+  }
+  return undefined
+}
+
+function incrementBytes(bytes: Uint8Array): Uint8Array | undefined {
+  for (let index = bytes.length - 1; index >= 0; index--) {
+    const byte = bytes[index] as number
+    if (byte < 0xff) {
+      const up = bytes.slice(0, index + 1)
+      up[index] = byte + 1
+      return up
+    }
+  }
+  return undefined
+}

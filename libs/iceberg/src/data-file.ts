@@ -1,0 +1,71 @@
+import type { Value } from './value.js'
+
+/** What a file in a manifest holds. Spec: "Manifests", `content`. */
+export const fileContent = { data: 0, positionDeletes: 1, equalityDeletes: 2 } as const
+export type FileContent = (typeof fileContent)[keyof typeof fileContent]
+
+/** A data or delete file as a manifest describes it. Spec: "Data File Fields". */
+export interface DataFile {
+  readonly content: FileContent
+  /** URI. */
+  readonly path: string
+  /** `PARQUET`, `AVRO` or `ORC`. */
+  readonly format: string
+  /** One value for each field of the partition spec, in its order. */
+  readonly partition: readonly (Value | null)[]
+  readonly recordCount: number
+  readonly fileSize: number
+  /** By field id; bytes on disk. */
+  readonly columnSizes?: ReadonlyMap<number, number>
+  readonly valueCounts?: ReadonlyMap<number, number>
+  readonly nullCounts?: ReadonlyMap<number, number>
+  readonly nanCounts?: ReadonlyMap<number, number>
+  /** By field id; single-value binary form, perhaps truncated. */
+  readonly lowerBounds?: ReadonlyMap<number, Uint8Array>
+  readonly upperBounds?: ReadonlyMap<number, Uint8Array>
+  readonly keyMetadata?: Uint8Array
+  readonly splitOffsets?: readonly number[]
+  readonly equalityIds?: readonly number[]
+  readonly sortOrderId?: number
+}
+
+export const entryStatus = { existing: 0, added: 1, deleted: 2 } as const
+export type EntryStatus = (typeof entryStatus)[keyof typeof entryStatus]
+
+/** A line of a manifest. Sequence numbers and snapshot id are those after inheritance. Spec: "Manifest Entry Fields". */
+export interface ManifestEntry {
+  readonly status: EntryStatus
+  readonly snapshotId: bigint
+  readonly sequenceNumber: number
+  readonly fileSequenceNumber: number
+  readonly file: DataFile
+}
+
+/** Range of one partition field's values over a manifest. Spec: `field_summary`. */
+export interface FieldSummary {
+  readonly containsNull: boolean
+  readonly containsNan?: boolean
+  readonly lowerBound?: Uint8Array
+  readonly upperBound?: Uint8Array
+}
+
+/** A line of a manifest list. Spec: "Manifest Lists". */
+export interface ManifestFile {
+  /** URI. */
+  readonly path: string
+  readonly length: number
+  readonly specId: number
+  /** 0 for data files, 1 for delete files. */
+  readonly content: 0 | 1
+  readonly sequenceNumber: number
+  readonly minSequenceNumber: number
+  readonly addedSnapshotId: bigint
+  readonly addedFiles: number
+  readonly existingFiles: number
+  readonly deletedFiles: number
+  readonly addedRows: number
+  readonly existingRows: number
+  readonly deletedRows: number
+  readonly partitions?: readonly FieldSummary[]
+  readonly keyMetadata?: Uint8Array
+}

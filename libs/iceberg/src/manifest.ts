@@ -1,0 +1,372 @@
+import type { IcebergSchema, PartitionSpec } from '@phlo/ports'
+import { type AvroField, type AvroSchema, optional } from './avro/avro-schema.js'
+import type { ByteReader } from './avro/byte-reader.js'
+import type { ByteWriter } from './avro/byte-writer.js'
+import { openContainer, writeContainer } from './avro/container.js'
+import { compileDecoder, type Decode, type Want } from './avro/decoder.js'
+import {
+  type DataFile,
+  type EntryStatus,
+  entryStatus,
+  type FileContent,
+  fileContent,
+  type ManifestEntry,
+  type ManifestFile,
+} from './data-file.js'
+import { invalid } from './invalid.js'
+import { type BoundPartitionField, bindSpec } from './partition.js'
+import { serializeJson } from './json.js'
+import type { Primitive } from './types.js'
+import { decodeValue, encodeUnscaled, formatUuid, type Value } from './value.js'
+
+/** Manifests: files that list data files. Spec: "Manifests" and Appendix A, "Manifests". */
+
+function field(id: number, name: string, type: AvroSchema): AvroField {
+  return { name, type, 'field-id': id }
+}
+
+function optionalField(id: number, name: string, type: AvroSchema): AvroField {
+  return { name, type: optional(type), default: null, 'field-id': id }
+}
+
+/** A map with int keys, which Avro's own map cannot hold. */
+function idMap(keyId: number, valueId: number, value: AvroSchema): AvroSchema {
+  return {
+    type: 'array',
+    logicalType: 'map',
+    items: {
+      type: 'record',
+      name: `k${keyId}_v${valueId}`,
+      fields: [field(keyId, 'key', 'int'), field(valueId, 'value', value)],
+    },
+  }
+}
+
+/** Spec: Appendix A, "Avro", data type mappings. */
+function avroType(type: Primitive, name: string): AvroSchema {
+  switch (type.kind) {
+    case 'boolean':
+    case 'int':
+    case 'long':
+    case 'float':
+    case 'double':
+    case 'string':
+      return type.kind
+    case 'binary':
+      return 'bytes'
+    case 'date':
+      return { type: 'int', logicalType: 'date' }
+    case 'time':
+      return { type: 'long', logicalType: 'time-micros' }
+    case 'timestamp':
+      return { type: 'long', logicalType: 'timestamp-micros', 'adjust-to-utc': false }
+    case 'timestamptz':
+      return { type: 'long', logicalType: 'timestamp-micros', 'adjust-to-utc': true }
+    case 'uuid':
+      return { type: 'fixed', name: `uuid_${name}`, size: 16, logicalType: 'uuid' }
+    case 'fixed':
+      return { type: 'fixed', name: `fixed_${name}`, size: type.length }
+    case 'decimal':
+      return {
+        type: 'fixed',
+        name: `decimal_${name}`,
+        size: decimalBytes(type.precision),
+        logicalType: 'decimal',
+        precision: type.precision,
+        scale: type.scale,
+      }
+  }
+}
+
+/** Bytes that hold every unscaled value of the precision. */
+function decimalBytes(precision: number): number {
+  return encodeUnscaled(10n ** BigInt(precision) - 1n).length
+}
+
+function entrySchema(partition: readonly BoundPartitionField[]): AvroSchema {
+  const dataFile: AvroSchema = {
+    type: 'record',
+    name: 'r2',
+    fields: [
+      field(134, 'content', 'int'),
+      field(100, 'file_path', 'string'),
+      field(101, 'file_format', 'string'),
+      field(102, 'partition', {
+        type: 'record',
+        name: 'r102',
+        fields: partition.map((bound) =>
+          optionalField(
+            bound.field['field-id'],
+            avroName(bound.field.name),
+            avroType(bound.type, String(bound.field['field-id'])),
+          ),
+        ),
+      }),
+      field(103, 'record_count', 'long'),
+      field(104, 'file_size_in_bytes', 'long'),
+      optionalField(108, 'column_sizes', idMap(117, 118, 'long')),
+      optionalField(109, 'value_counts', idMap(119, 120, 'long')),
+      optionalField(110, 'null_value_counts', idMap(121, 122, 'long')),
+      optionalField(137, 'nan_value_counts', idMap(138, 139, 'long')),
+      optionalField(125, 'lower_bounds', idMap(126, 127, 'bytes')),
+      optionalField(128, 'upper_bounds', idMap(129, 130, 'bytes')),
+      optionalField(131, 'key_metadata', 'bytes'),
+      optionalField(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
+      optionalField(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
+      optionalField(140, 'sort_order_id', 'int'),
+    ],
+  }
+  return {
+    type: 'record',
+    name: 'manifest_entry',
+    fields: [
+      field(0, 'status', 'int'),
+      optionalField(1, 'snapshot_id', 'long'),
+      optionalField(3, 'sequence_number', 'long'),
+      optionalField(4, 'file_sequence_number', 'long'),
+      field(2, 'data_file', dataFile),
+    ],
+  }
+}
+
+/** Avro names allow letters, digits and `_`; others become `_x` and their code, as Iceberg's own writers do. */
+export function avroName(name: string): string {
+  const escaped = name.replace(/[^A-Za-z0-9_]/g, (char) => `_x${char.codePointAt(0)?.toString(16).toUpperCase() ?? ''}`)
+  return /^[0-9]/.test(escaped) ? `_${escaped}` : escaped
+}
+
+/**
+ * An entry that is about to be written. Sequence numbers are left out for files that the same commit adds: readers
+ * inherit them from the manifest list, so that a retried commit need not rewrite the manifest.
+ */
+export interface NewManifestEntry {
+  readonly status: EntryStatus
+  readonly snapshotId: bigint
+  readonly sequenceNumber?: number
+  readonly fileSequenceNumber?: number
+  readonly file: DataFile
+}
+
+/** The bytes of a manifest of one partition spec, format version 2. */
+export async function writeManifest(options: {
+  readonly schema: IcebergSchema
+  readonly spec: PartitionSpec
+  readonly content: 'data' | 'deletes'
+  readonly entries: readonly NewManifestEntry[]
+}): Promise<Buffer> {
+  const partition = bindSpec(options.spec, options.schema)
+  const metadata = {
+    schema: serializeJson(options.schema),
+    'schema-id': String(options.schema['schema-id']),
+    'partition-spec': JSON.stringify(options.spec.fields),
+    'partition-spec-id': String(options.spec['spec-id']),
+    'format-version': '2',
+    content: options.content,
+  }
+  return writeContainer(entrySchema(partition), metadata, options.entries.length, (writer, index) =>
+    writeEntry(writer, options.entries[index] as NewManifestEntry, partition),
+  )
+}
+
+function writeEntry(writer: ByteWriter, entry: NewManifestEntry, partition: readonly BoundPartitionField[]): void {
+  writer.long(entry.status)
+  writeOptional(writer, entry.snapshotId, (value) => writer.long(value))
+  writeOptional(writer, entry.sequenceNumber, (value) => writer.long(value))
+  writeOptional(writer, entry.fileSequenceNumber, (value) => writer.long(value))
+  const { file } = entry
+  writer.long(file.content)
+  writer.string(file.path)
+  writer.string(file.format)
+  partition.forEach((bound, index) => {
+    const value = file.partition[index] ?? null
+    if (value === null) writer.long(0)
+    else {
+      writer.long(1)
+      writePartitionValue(writer, bound.type, value)
+    }
+  })
+  writer.long(file.recordCount)
+  writer.long(file.fileSize)
+  for (const counts of [file.columnSizes, file.valueCounts, file.nullCounts, file.nanCounts]) {
+    writeIdMap(writer, counts, (value) => writer.long(value))
+  }
+  for (const bounds of [file.lowerBounds, file.upperBounds]) writeIdMap(writer, bounds, (value) => writer.bytes(value))
+  writeOptional(writer, file.keyMetadata, (value) => writer.bytes(value))
+  writeOptional(writer, file.splitOffsets, (value) => writeArray(writer, value, (item) => writer.long(item)))
+  writeOptional(writer, file.equalityIds, (value) => writeArray(writer, value, (item) => writer.long(item)))
+  writeOptional(writer, file.sortOrderId, (value) => writer.long(value))
+}
+
+function writeOptional<T>(writer: ByteWriter, value: T | undefined, write: (value: T) => void): void {
+  writer.long(value === undefined ? 0 : 1)
+  if (value !== undefined) write(value)
+}
+
+function writeArray<T>(writer: ByteWriter, items: readonly T[], write: (item: T) => void): void {
+  if (items.length > 0) {
+    writer.long(items.length)
+    for (const item of items) write(item)
+  }
+  writer.long(0)
+}
+
+function writeIdMap<T>(writer: ByteWriter, map: ReadonlyMap<number, T> | undefined, write: (value: T) => void): void {
+  writeOptional(writer, map, (entries) =>
+    writeArray(writer, [...entries], ([id, value]) => {
+      writer.long(id)
+      write(value)
+    }),
+  )
+}
+
+function writePartitionValue(writer: ByteWriter, type: Primitive, value: Value): void {
+  switch (type.kind) {
+    case 'boolean':
+      return writer.boolean(value as boolean)
+    case 'int':
+    case 'date':
+      return writer.long(value as number)
+    case 'long':
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return writer.long(value as bigint)
+    case 'float':
+      return writer.float(value as number)
+    case 'double':
+      return writer.double(value as number)
+    case 'string':
+      return writer.string(value as string)
+    case 'uuid':
+      return writer.fixed(Buffer.from((value as string).replaceAll('-', ''), 'hex'))
+    case 'fixed':
+      return writer.fixed(value as Uint8Array)
+    case 'binary':
+      return writer.bytes(value as Uint8Array)
+    case 'decimal': {
+      const size = decimalBytes(type.precision)
+      const bytes = encodeUnscaled(value as bigint)
+      const padded = new Uint8Array(size).fill((value as bigint) < 0n ? 0xff : 0)
+      padded.set(bytes, size - bytes.length)
+      return writer.fixed(padded)
+    }
+  }
+}
+
+/** Which parts of an entry a reader wants; everything else is skipped undecoded. */
+export interface ManifestProjection {
+  /**
+   * `all`: everything a rewrite must carry over. Otherwise what scan planning needs, with counts and bounds of these
+   * columns only.
+   */
+  readonly statistics: 'all' | ReadonlySet<number>
+}
+
+/**
+ * The entries of a manifest with their inherited values, one at a time.
+ * Throws PHLO_ICEBERG_INVALID for files that are no manifest of the spec.
+ */
+export function* readManifest(
+  bytes: Uint8Array,
+  manifest: ManifestFile,
+  spec: readonly BoundPartitionField[],
+  projection: ManifestProjection = { statistics: 'all' },
+): Generator<ManifestEntry> {
+  const what = `manifest ${manifest.path}`
+  const { header, blocks } = openContainer(bytes, what)
+  const decode = compileDecoder(header.schema, entryWant(spec, projection), what)
+  for (const { count, reader } of blocks) {
+    for (let index = 0; index < count; index++) yield inherit(decode(reader) as RawEntry, manifest, what)
+  }
+}
+
+interface RawEntry {
+  status: number
+  snapshotId: bigint | undefined
+  sequenceNumber: number | undefined
+  fileSequenceNumber: number | undefined
+  file: Omit<DataFile, 'content'> & { content: number | undefined }
+}
+
+/** Spec: "Sequence Number Inheritance" and "First Row ID Inheritance" (the part of version 2). */
+function inherit(raw: RawEntry, manifest: ManifestFile, what: string): ManifestEntry {
+  const { status, file } = raw
+  if (status !== entryStatus.existing && status !== entryStatus.added && status !== entryStatus.deleted) {
+    throw invalid(what, `has an entry with status ${status}`)
+  }
+  const content = file.content ?? fileContent.data
+  if (content !== 0 && content !== 1 && content !== 2) throw invalid(what, `lists a file with content ${content}`)
+  if (typeof file.path !== 'string' || typeof file.recordCount !== 'number')
+    throw invalid(what, 'lists a file without path or record count')
+  const sequenceNumber = raw.sequenceNumber ?? manifest.sequenceNumber
+  return {
+    status,
+    snapshotId: raw.snapshotId ?? manifest.addedSnapshotId,
+    sequenceNumber,
+    fileSequenceNumber: raw.fileSequenceNumber ?? manifest.sequenceNumber,
+    file: { ...file, content: content as FileContent },
+  }
+}
+
+function entryWant(spec: readonly BoundPartitionField[], projection: ManifestProjection): Want {
+  const all = projection.statistics === 'all'
+  const keys = projection.statistics === 'all' ? {} : { keys: projection.statistics }
+  const counts: Want = { idMap: 'value', ...keys }
+  const file = new Map<number, { as: string; want: Want }>([
+    [134, { as: 'content', want: 'value' }],
+    [100, { as: 'path', want: 'value' }],
+    [101, { as: 'format', want: 'value' }],
+    [102, { as: 'partition', want: { tuple: spec.map((bound) => partitionColumn(bound)) } }],
+    [103, { as: 'recordCount', want: 'value' }],
+    [104, { as: 'fileSize', want: 'value' }],
+    [135, { as: 'equalityIds', want: { list: 'value' } }],
+  ])
+  if (all) {
+    file.set(108, { as: 'columnSizes', want: counts })
+    file.set(131, { as: 'keyMetadata', want: 'value' })
+    file.set(132, { as: 'splitOffsets', want: { list: 'value' } })
+    file.set(140, { as: 'sortOrderId', want: 'value' })
+  }
+  if (all || (projection.statistics as ReadonlySet<number>).size > 0) {
+    file.set(109, { as: 'valueCounts', want: counts })
+    file.set(110, { as: 'nullCounts', want: counts })
+    file.set(137, { as: 'nanCounts', want: counts })
+    file.set(125, { as: 'lowerBounds', want: counts })
+    file.set(128, { as: 'upperBounds', want: counts })
+  }
+  return {
+    record: new Map<number, { as: string; want: Want }>([
+      [0, { as: 'status', want: 'value' }],
+      [1, { as: 'snapshotId', want: 'bigint' }],
+      [3, { as: 'sequenceNumber', want: 'value' }],
+      [4, { as: 'fileSequenceNumber', want: 'value' }],
+      [2, { as: 'file', want: { record: file } }],
+    ]),
+  }
+}
+
+function partitionColumn(bound: BoundPartitionField): { id: number; decode: (schema: AvroSchema) => Decode } {
+  const what = `partition field ${bound.field.name}`
+  const wide = ['long', 'time', 'timestamp', 'timestamptz'].includes(bound.type.kind)
+  return {
+    id: bound.field['field-id'],
+    decode: (schema) => {
+      const decode = compileDecoder(schema, wide ? 'bigint' : 'value', what)
+      if (bound.type.kind === 'decimal' || bound.type.kind === 'fixed' || bound.type.kind === 'binary') {
+        return (reader: ByteReader) => copyBytes(bound.type, decode(reader))
+      }
+      if (bound.type.kind === 'uuid') {
+        return (reader: ByteReader) => {
+          const value = decode(reader)
+          return value instanceof Uint8Array ? formatUuid(value) : value
+        }
+      }
+      return decode
+    },
+  }
+}
+
+function copyBytes(type: Primitive, value: unknown): Value | undefined {
+  if (!(value instanceof Uint8Array)) return undefined
+  return type.kind === 'decimal' ? decodeValue(type, value) : Uint8Array.from(value)
+}

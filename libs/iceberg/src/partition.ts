@@ -1,0 +1,70 @@
+import type { IcebergSchema, PartitionField, PartitionSpec } from '@phlo/ports'
+import { invalid } from './invalid.js'
+import { indexById } from './schema.js'
+import { parseTransform, resultType, type Transform } from './transform.js'
+import { type Primitive, parsePrimitive } from './types.js'
+
+/** A partition field with everything needed to compute and compare its values. */
+export interface BoundPartitionField {
+  readonly field: PartitionField
+  readonly transform: Transform
+  readonly sourceType: Primitive
+  readonly type: Primitive
+}
+
+/** The spec's fields bound to the schema. Throws PHLO_ICEBERG_INVALID when a source column is missing or nested in a list. */
+export function bindSpec(spec: PartitionSpec, schema: IcebergSchema): BoundPartitionField[] {
+  const index = indexById(schema)
+  return spec.fields.map((field) => {
+    const source = index.get(field['source-id'])?.field
+    const transform = parseTransform(field.transform)
+    // A dropped column leaves a void field behind, whose type no longer matters.
+    if (!source && transform.kind === 'void') {
+      return { field, transform, sourceType: { kind: 'int' }, type: { kind: 'int' } }
+    }
+    if (!source || typeof source.type !== 'string') {
+      throw invalid(`partition field ${field.name}`, `has no primitive source column with id ${field['source-id']}`)
+    }
+    const sourceType = parsePrimitive(source.type)
+    return { field, transform, sourceType, type: resultType(transform, sourceType) }
+  })
+}
+
+/** The spec with that id. Throws PHLO_ICEBERG_INVALID. */
+export function specById(specs: readonly PartitionSpec[], id: number): PartitionSpec {
+  const spec = specs.find((candidate) => candidate['spec-id'] === id)
+  if (!spec) throw invalid('table metadata', `has no partition spec ${id}`)
+  return spec
+}
+
+/** Partition fields are numbered from here. Spec: "Partition Specs". */
+export const firstPartitionFieldId = 1000
+
+/** A new table's spec from columns and transforms. Throws PHLO_ICEBERG_INVALID for an unknown column or unfit transform. */
+export function newPartitionSpec(
+  schema: IcebergSchema,
+  fields: readonly { readonly column: string; readonly transform: string }[],
+): PartitionSpec {
+  const spec: PartitionSpec = {
+    'spec-id': 0,
+    fields: fields.map(({ column, transform }, index) => {
+      const source = schema.fields.find((field) => field.name === column)
+      if (!source) throw invalid('partition spec', `there is no column ${column}`)
+      return {
+        'source-id': source.id,
+        'field-id': firstPartitionFieldId + index,
+        name: partitionFieldName(column, transform),
+        transform,
+      }
+    }),
+  }
+  bindSpec(spec, schema)
+  return spec
+}
+
+/** The name that Iceberg's own writers give: `ts_day`, `id_bucket`, and the column's own for identity. */
+function partitionFieldName(column: string, transform: string): string {
+  const kind = parseTransform(transform).kind
+  if (kind === 'identity') return column
+  return `${column}_${kind === 'truncate' ? 'trunc' : kind}`
+}

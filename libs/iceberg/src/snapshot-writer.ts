@@ -1,0 +1,248 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type {
+  ObjectStore,
+  PartitionSpec,
+  Snapshot,
+  SnapshotOperation,
+  TableMetadata,
+  TableRequirement,
+  TableUpdate,
+} from '@phlo/ports'
+import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from './data-file.js'
+import { type NewManifestEntry, writeManifest } from './manifest.js'
+import { summarizePartitions, writeManifestList } from './manifest-list.js'
+import { invalid, unsupported } from './invalid.js'
+import { currentSchema, mainTableBranch, refSnapshot } from './metadata.js'
+import { type BoundPartitionField, bindSpec, specById } from './partition.js'
+import { TableFiles } from './table-files.js'
+
+/** What a new snapshot does to the one before. */
+export interface SnapshotChange {
+  /** Files of the table's default partition spec. */
+  readonly add: readonly DataFile[]
+  /** Live files for which it answers true leave the table. Manifests for which `mayHold` answers false are not read. */
+  readonly remove?: {
+    readonly mayHold: (manifest: ManifestFile, spec: readonly BoundPartitionField[]) => boolean
+    readonly matches: (file: DataFile, spec: readonly BoundPartitionField[]) => boolean
+  }
+  /** Added to the snapshot's summary. */
+  readonly summary?: Readonly<Record<string, string>>
+}
+
+/** A snapshot that is written but not yet committed. */
+export interface StagedSnapshot {
+  readonly snapshot: Snapshot
+  readonly updates: readonly TableUpdate[]
+  readonly requirements: readonly TableRequirement[]
+}
+
+/** A random positive 63-bit id. Spec: "Snapshots". */
+export function newSnapshotId(): bigint {
+  return BigInt.asUintN(63, randomBytes(8).readBigUInt64BE()) || 1n
+}
+
+/**
+ * Writes the manifests and the manifest list of a new snapshot on top of the table's main branch, and gives the updates
+ * that commit it. Nothing is visible before that. `metadata` may be a table that is about to be created.
+ */
+export async function stageSnapshot(
+  store: ObjectStore,
+  metadata: TableMetadata,
+  change: SnapshotChange,
+  now: number,
+): Promise<StagedSnapshot> {
+  if (metadata['format-version'] !== 2)
+    throw unsupported(`Writing to a table of format version ${metadata['format-version']}`)
+  const parent = refSnapshot(metadata)
+  const snapshotId = newSnapshotId()
+  const sequenceNumber = metadata['last-sequence-number'] + 1
+  const files = new TableFiles(store, metadata)
+  const writer = new ManifestWriter(store, metadata, snapshotId, sequenceNumber)
+  const summary = new SummaryBuilder()
+  const manifests: ManifestFile[] = []
+  if (change.add.length > 0) {
+    for (const file of change.add) summary.added(file)
+    manifests.push(
+      await writer.write(
+        specById(metadata['partition-specs'], metadata['default-spec-id']),
+        'data',
+        change.add.map((file) => ({ status: entryStatus.added, snapshotId, file })),
+      ),
+    )
+  }
+  for (const manifest of parent ? await files.manifests(parent) : []) {
+    // What an earlier snapshot deleted is history that this one need not repeat.
+    if (manifest.addedFiles + manifest.existingFiles === 0) continue
+    manifests.push(
+      (change.remove && (await withoutRemoved(files, manifest, change.remove, snapshotId, writer, summary))) ??
+        manifest,
+    )
+  }
+  const operation: SnapshotOperation = summary.operation()
+  const listKey = writer.key(`snap-${snapshotId}-1-${randomUUID()}.avro`)
+  const list = await writeManifestList({
+    snapshotId,
+    parentSnapshotId: parent?.['snapshot-id'],
+    sequenceNumber,
+    manifests,
+  })
+  await store.put(listKey, list, { ifAbsent: true })
+  const snapshot: Snapshot = {
+    'snapshot-id': snapshotId,
+    ...(parent && { 'parent-snapshot-id': parent['snapshot-id'] }),
+    'sequence-number': sequenceNumber,
+    'timestamp-ms': Math.max(now, metadata['last-updated-ms']),
+    'manifest-list': store.uri(listKey),
+    summary: { operation, ...change.summary, ...summary.counts(parent?.summary) },
+    'schema-id': metadata['current-schema-id'],
+  }
+  return {
+    snapshot,
+    updates: [
+      { action: 'add-snapshot', snapshot },
+      { action: 'set-snapshot-ref', 'ref-name': mainTableBranch, type: 'branch', 'snapshot-id': snapshotId },
+    ],
+    requirements: [
+      { type: 'assert-ref-snapshot-id', ref: mainTableBranch, 'snapshot-id': parent?.['snapshot-id'] ?? null },
+    ],
+  }
+}
+
+/** The manifest with the leaving files marked as deleted, or `undefined` when none leaves. */
+async function withoutRemoved(
+  files: TableFiles,
+  manifest: ManifestFile,
+  remove: NonNullable<SnapshotChange['remove']>,
+  snapshotId: bigint,
+  writer: ManifestWriter,
+  summary: SummaryBuilder,
+): Promise<ManifestFile | undefined> {
+  const spec = files.spec(manifest.specId)
+  if (manifest.content !== 0 || !remove.mayHold(manifest, spec)) return undefined
+  const live: ManifestEntry[] = []
+  for await (const entry of files.entries(manifest)) if (entry.status !== entryStatus.deleted) live.push(entry)
+  const leaving = new Set(live.filter((entry) => remove.matches(entry.file, spec)))
+  if (leaving.size === 0) return undefined
+  for (const { file } of leaving) summary.removed(file)
+  const entries: NewManifestEntry[] = live.map((entry) =>
+    leaving.has(entry)
+      ? { ...entry, status: entryStatus.deleted, snapshotId }
+      : { ...entry, status: entryStatus.existing },
+  )
+  return writer.write(specById(files.metadata['partition-specs'], manifest.specId), 'data', entries)
+}
+
+class ManifestWriter {
+  private readonly commitId = randomUUID()
+  private count = 0
+
+  private readonly store: ObjectStore
+  private readonly metadata: TableMetadata
+  private readonly snapshotId: bigint
+  private readonly sequenceNumber: number
+
+  constructor(store: ObjectStore, metadata: TableMetadata, snapshotId: bigint, sequenceNumber: number) {
+    this.store = store
+    this.metadata = metadata
+    this.snapshotId = snapshotId
+    this.sequenceNumber = sequenceNumber
+  }
+
+  key(name: string): string {
+    const folder = this.store.key(this.metadata.location)
+    if (folder === undefined) throw invalid('table metadata', `location ${this.metadata.location} is outside the store`)
+    return `${folder}/metadata/${name}`
+  }
+
+  async write(
+    spec: PartitionSpec,
+    content: 'data' | 'deletes',
+    entries: readonly NewManifestEntry[],
+  ): Promise<ManifestFile> {
+    const schema = currentSchema(this.metadata)
+    const bytes = await writeManifest({ schema, spec, content, entries })
+    const key = this.key(`${this.commitId}-m${this.count++}.avro`)
+    await this.store.put(key, bytes, { ifAbsent: true })
+    const of = (status: number) => entries.filter((entry) => entry.status === status)
+    const rows = (status: number) => of(status).reduce((sum, entry) => sum + entry.file.recordCount, 0)
+    const live = entries.filter((entry) => entry.status !== entryStatus.deleted)
+    return {
+      path: this.store.uri(key),
+      length: bytes.length,
+      specId: spec['spec-id'],
+      content: content === 'data' ? 0 : 1,
+      sequenceNumber: this.sequenceNumber,
+      minSequenceNumber: live.reduce(
+        (lowest, entry) => Math.min(lowest, entry.sequenceNumber ?? this.sequenceNumber),
+        this.sequenceNumber,
+      ),
+      addedSnapshotId: this.snapshotId,
+      addedFiles: of(entryStatus.added).length,
+      existingFiles: of(entryStatus.existing).length,
+      deletedFiles: of(entryStatus.deleted).length,
+      addedRows: rows(entryStatus.added),
+      existingRows: rows(entryStatus.existing),
+      deletedRows: rows(entryStatus.deleted),
+      partitions: summarizePartitions(entries, bindSpec(spec, schema)),
+    }
+  }
+}
+
+/** Counts for a snapshot's summary. Spec: Appendix F, "Optional Snapshot Summary Fields". */
+class SummaryBuilder {
+  private addedFiles = 0
+  private addedRecords = 0
+  private addedSize = 0
+  private removedFiles = 0
+  private removedRecords = 0
+  private removedSize = 0
+  private readonly partitions = new Set<string>()
+
+  added(file: DataFile): void {
+    this.addedFiles++
+    this.addedRecords += file.recordCount
+    this.addedSize += file.fileSize
+    this.partitions.add(partitionKey(file))
+  }
+
+  removed(file: DataFile): void {
+    this.removedFiles++
+    this.removedRecords += file.recordCount
+    this.removedSize += file.fileSize
+    this.partitions.add(partitionKey(file))
+  }
+
+  operation(): SnapshotOperation {
+    if (this.removedFiles === 0) return 'append'
+    return this.addedFiles === 0 ? 'delete' : 'overwrite'
+  }
+
+  counts(previous: Snapshot['summary']): Record<string, string> {
+    const before = (name: string) => Number(previous?.[name] ?? 0)
+    const counts: Record<string, number> = {
+      'added-data-files': this.addedFiles,
+      'added-records': this.addedRecords,
+      'added-files-size': this.addedSize,
+      'deleted-data-files': this.removedFiles,
+      'deleted-records': this.removedRecords,
+      'removed-files-size': this.removedSize,
+      'changed-partition-count': this.partitions.size,
+    }
+    const totals: Record<string, number> = {
+      'total-data-files': before('total-data-files') + this.addedFiles - this.removedFiles,
+      'total-records': before('total-records') + this.addedRecords - this.removedRecords,
+      'total-files-size': before('total-files-size') + this.addedSize - this.removedSize,
+      'total-delete-files': before('total-delete-files'),
+      'total-position-deletes': before('total-position-deletes'),
+      'total-equality-deletes': before('total-equality-deletes'),
+    }
+    const shown = Object.entries(counts).filter(([, value]) => value > 0)
+    return Object.fromEntries([...shown, ...Object.entries(totals)].map(([name, value]) => [name, String(value)]))
+  }
+}
+
+function partitionKey(file: DataFile): string {
+  return file.partition
+    .map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value)))
+    .join('\u001f')
+}

@@ -1,0 +1,116 @@
+export {
+  type ErrorCode,
+  errorCodes,
+  errorMessage,
+  hasSystemCode,
+  isPhloError,
+  PhloError,
+  type PhloErrorOptions,
+  type SourceLocation,
+  toPhloError,
+} from './errors.js'
+export { defineManyPort, definePort, type Port } from './port.js'
+export {
+  definePlugin,
+  type PluginContext,
+  type PluginManifest,
+  type PluginProject,
+  pluginApiVersion,
+  provide,
+  type Provided,
+} from './plugin.js'
+export { issuePath, type StandardIssue, type StandardResult, type StandardSchema } from './standard-schema.js'
+export {
+  type ByteRange,
+  type ObjectInfo,
+  type ObjectStore,
+  ObjectStorePort,
+  type ObjectStoreSupports,
+  type PutCondition,
+  type StoredObject,
+} from './object-store.js'
+export type {
+  IcebergSchema,
+  IcebergType,
+  ListType,
+  MapType,
+  NestedField,
+  PartitionField,
+  PartitionSpec,
+  PrimitiveType,
+  Snapshot,
+  SnapshotOperation,
+  SnapshotRef,
+  SortField,
+  SortOrder,
+  StructType,
+  TableMetadata,
+  TableRequirement,
+  TableUpdate,
+  TransformName,
+} from './iceberg-model.js'
+export { formatIdentifier, parseIdentifier, sameIdentifier, type TableIdentifier } from './table-identifier.js'
+export {
+  type Catalog,
+  type CatalogChange,
+  CatalogPort,
+  type CatalogSupports,
+  type CommitInfo,
+  type CommitOptions,
+  type CommitResult,
+  isVersioned,
+  type LoadedTable,
+  mainBranch,
+  type MergeOptions,
+  type MergeResult,
+  type NamespaceInfo,
+  type RefInfo,
+  type RefOptions,
+  type TableDiff,
+  type VersionedCatalog,
+} from './catalog.js'
+export type { ColumnRule, ColumnSchema, RowSchema, RuleValue } from './row-schema.js'
+export type { SqlDialect } from './sql-dialect.js'
+export {
+  type MaterializeRequest,
+  type MaterializeResult,
+  type QueryEngine,
+  QueryEnginePort,
+  type QueryEngineSupports,
+  type QueryOptions,
+  type QueryResult,
+  type SqlParameter,
+  type StatementTable,
+} from './query-engine.js'
+export {
+  type IngestEngine,
+  IngestEnginePort,
+  type IngestPartitioning,
+  type IngestRequest,
+  type IngestResult,
+  type PartitionInterval,
+  type RejectedRule,
+  type WriteStrategy,
+} from './ingest-engine.js'
+export {
+  type FileInput,
+  type RowsInput,
+  type Source,
+  type SourceInput,
+  type SourcePartition,
+  SourcePort,
+  type SourceRead,
+  type SourceReadContext,
+  type SourceSpec,
+} from './source.js'
+export {
+  type AggregateValues,
+  type CheckContext,
+  type CheckFinding,
+  type CheckKind,
+  CheckKindPort,
+  type CompiledCheck,
+} from './check-kind.js'
+export { type DeclaredTest, type Transformer, TransformerPort, type TransformModel } from './transformer.js'
+export { type RunEventRecord, type RunRecord, type RunStatus, type StateStore, StateStorePort } from './state-store.js'
+export { type EventListener, EventListenerPort, type PublishedEvent } from './event-listener.js'

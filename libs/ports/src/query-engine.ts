@@ -1,0 +1,93 @@
+import type { RecordBatch, Schema } from 'apache-arrow'
+import { definePort } from './port.js'
+import type { SqlDialect } from './sql-dialect.js'
+import type { TableIdentifier } from './table-identifier.js'
+
+/** A value bound to a parameter of a statement. Dates travel as ISO 8601 text. */
+export type SqlParameter = string | number | bigint | boolean | null
+
+export interface QueryOptions {
+  /** Branch, tag or commit to read at. Default `main`. */
+  readonly ref?: string
+  /** Reads every table as it was at that time, within the ref's own history of the table's snapshots. */
+  readonly asOf?: Date
+  /** Reads one table at a snapshot of its own instead of its current one. */
+  readonly snapshots?: readonly { readonly table: TableIdentifier; readonly snapshotId: bigint }[]
+  /** Bound to `$1`, `$2`, … */
+  readonly params?: readonly SqlParameter[]
+  readonly signal?: AbortSignal
+}
+
+/** A result that is read as it is made. */
+export interface QueryResult {
+  readonly schema: Schema
+  /** Ends the query when the iteration is left early. */
+  readonly batches: AsyncIterable<RecordBatch>
+}
+
+/** How often a table's rows are replaced by a statement's result. */
+export interface MaterializeRequest {
+  readonly target: TableIdentifier
+  /** One SELECT. Its result's names and types become the table's columns. */
+  readonly sql: string
+  /** The branch that is read and written. */
+  readonly ref: string
+  /** `replace`: the table holds exactly the result. `append`: the result is added. */
+  readonly strategy: 'replace' | 'append'
+  /** Iceberg partition transforms, for instance `day(flown_at)` or `region`. Only used when the table is created. */
+  readonly partitionBy?: readonly string[]
+  readonly doc?: string
+  /** Descriptions by column name. */
+  readonly columnDocs?: Readonly<Record<string, string>>
+  /** Table properties set in the same commit. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Kept in the snapshot's summary. */
+  readonly summary?: Readonly<Record<string, string>>
+  readonly message: string
+  readonly author?: string
+  readonly onProgress?: (rows: number) => void
+  readonly signal?: AbortSignal
+}
+
+export interface MaterializeResult {
+  readonly rows: number
+  readonly files: number
+  readonly bytes: number
+  readonly snapshotId: bigint
+}
+
+/** A table that a statement names. */
+export interface StatementTable {
+  readonly identifier: TableIdentifier
+}
+
+export interface QueryEngineSupports {
+  /** `asOf` and `snapshots` are honoured. Default false. */
+  readonly timeTravel: boolean
+}
+
+/**
+ * Runs SQL over the catalog's tables. Statements name tables `namespace.table`; they reach nothing else: no file, no
+ * network, no setting. Adapters throw PHLO_SQL_INVALID (with line and column in the statement), PHLO_SQL_FORBIDDEN,
+ * PHLO_TABLE_NOT_FOUND, PHLO_RUN_CANCELLED (signal) and PHLO_ENGINE_FAILED.
+ */
+export interface QueryEngine {
+  readonly dialect: SqlDialect
+  readonly supports: QueryEngineSupports
+
+  /** Runs one statement that only reads. */
+  query(sql: string, options?: QueryOptions): Promise<QueryResult>
+
+  /** Writes a SELECT's result into a table, as one commit on the branch. */
+  materialize(request: MaterializeRequest): Promise<MaterializeResult>
+
+  /** The engine's own description of how it would run the statement. */
+  explain(sql: string, options?: QueryOptions): Promise<string>
+
+  /** The tables that a statement that only reads would read, without running it. */
+  tables(sql: string): Promise<readonly StatementTable[]>
+
+  close(): Promise<void>
+}
+
+export const QueryEnginePort = definePort<QueryEngine>('QueryEngine')

@@ -1,0 +1,68 @@
+import { defineManyPort } from './port.js'
+
+/** Something readable as columns: files of one format, or rows from a program. */
+export type SourceInput = FileInput | RowsInput
+
+export interface FileInput {
+  readonly type: 'files'
+  readonly format: 'parquet' | 'csv' | 'ndjson' | 'json'
+  /** Absolute paths, in the order in which their rows count as coming. */
+  readonly paths: readonly string[]
+  /** CSV's separator, one character; found from the header when absent. */
+  readonly delimiter?: string
+  /** CSV's text for NULL beside the empty field. */
+  readonly nullText?: string
+}
+
+export interface RowsInput {
+  readonly type: 'rows'
+  /** Plain objects. Dates and bigints are allowed; everything else is as JSON has it. */
+  readonly rows: AsyncIterable<Readonly<Record<string, unknown>>> | Iterable<Readonly<Record<string, unknown>>>
+  /** Names the origin in errors and quarantine. */
+  readonly name: string
+}
+
+/** What an asset's function may hand over to have a source plugin read it. */
+export interface SourceSpec {
+  /** Which source plugin reads it: {@link Source.kind}. */
+  readonly kind: string
+  readonly options: unknown
+}
+
+/** The part of an asset that is wanted. */
+export interface SourcePartition {
+  /** The partition's key, or `first..last` of a range. */
+  readonly key: string
+  /** Half-open interval, ISO 8601 text. */
+  readonly from: string
+  readonly to: string
+}
+
+export interface SourceReadContext {
+  /** Relative paths start here: the project's folder. */
+  readonly projectDir: string
+  readonly partition?: SourcePartition
+  /** What the last committed read returned, absent at first. */
+  readonly cursor?: unknown
+  readonly signal: AbortSignal
+}
+
+export interface SourceRead {
+  readonly inputs: readonly SourceInput[]
+  /** Committed together with the data and given to the next read. JSON. */
+  readonly cursor?: unknown
+}
+
+/** Reads one kind of source. */
+export interface Source {
+  readonly kind: string
+  /** Throws PHLO_SOURCE_NOT_FOUND, PHLO_CONFIG_INVALID for wrong options, PHLO_SOURCE_FAILED. */
+  read(options: unknown, context: SourceReadContext): Promise<SourceRead>
+  /**
+   * A text that changes whenever the source's data may have changed, found without reading the data; `undefined` when
+   * that cannot be told.
+   */
+  version(options: unknown, context: SourceReadContext): Promise<string | undefined>
+}
+
+export const SourcePort = defineManyPort<Source>('Source')

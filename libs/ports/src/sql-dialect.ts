@@ -1,0 +1,19 @@
+import type { RuleValue } from './row-schema.js'
+
+/** How an engine writes names and values. The only place where identifiers are quoted and values spelled out. */
+export interface SqlDialect {
+  /** `duckdb`, `trino`, … */
+  readonly name: string
+  /** One identifier, quoted. */
+  identifier(name: string): string
+  /** A table's name, each part quoted. */
+  table(identifier: { readonly namespace: readonly string[]; readonly name: string }): string
+  /** A literal of the value's own type; `null` gives `NULL`. */
+  literal(value: RuleValue | null): string
+  /** A literal of one of Iceberg's primitive types, from a number, boolean or text. */
+  typedLiteral(value: RuleValue, type: string): string
+  /** Boolean expression: the regular expression is found in the text expression. */
+  matches(expression: string, regex: string, options?: { readonly caseInsensitive?: boolean }): string
+  /** Length of a text expression in UTF-16 code units. */
+  textLength(expression: string): string
+}
