@@ -34,6 +34,8 @@ export type CatalogChange =
       readonly kind: 'create-namespace'
       readonly namespace: readonly string[]
       readonly properties?: Readonly<Record<string, string>>
+      /** An existing one is left as it is, instead of PHLO_NAMESPACE_EXISTS. Default false. */
+      readonly ifNotExists?: boolean
     }
   | { readonly kind: 'drop-namespace'; readonly namespace: readonly string[] }
 
@@ -77,7 +79,7 @@ export interface Catalog {
    * Applies the changes, all or none, and is durable when it resolves.
    * A change elsewhere in the catalog never fails a commit; the adapter retries by itself.
    * Throws PHLO_COMMIT_CONFLICT when a requirement does not hold, PHLO_TABLE_EXISTS for `assert-create`,
-   * PHLO_TABLE_NOT_FOUND, PHLO_NAMESPACE_NOT_FOUND, PHLO_NAMESPACE_NOT_EMPTY, and PHLO_REF_INVALID for a ref that is no
+   * PHLO_TABLE_NOT_FOUND, PHLO_NAMESPACE_NOT_FOUND, PHLO_NAMESPACE_EXISTS, PHLO_NAMESPACE_NOT_EMPTY, and PHLO_REF_INVALID for a ref that is no
    * branch.
    */
   commit(changes: readonly CatalogChange[], options: CommitOptions): Promise<CommitResult>

@@ -45,6 +45,7 @@ export const errorCodes = {
   PHLO_TABLE_NOT_FOUND: 'no table has this name at this ref',
   PHLO_TABLE_EXISTS: 'a table of this name exists already',
   PHLO_NAMESPACE_NOT_FOUND: 'no namespace has this name at this ref',
+  PHLO_NAMESPACE_EXISTS: 'a namespace of this name exists already',
   PHLO_NAMESPACE_NOT_EMPTY: 'a namespace that still holds tables cannot be dropped',
   PHLO_SNAPSHOT_NOT_FOUND: 'a table has no such snapshot',
   PHLO_ICEBERG_INVALID: 'Iceberg metadata or a manifest does not follow the specification',

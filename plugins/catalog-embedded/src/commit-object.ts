@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto'
+import { PhloError } from '@phlo/ports'
+import { isLeaf, type Page, type PagePointer, type TreeValue } from './tree-page.js'
+import { type Root, unstored } from './tree.js'
+
+/** The version of the on-disk format that this code writes. */
+export const formatVersion = 1
+
+/** A commit, with the pages of its tree that no earlier commit has. Named by the hash of its bytes. */
+export interface CommitObject {
+  readonly id: string
+  readonly parents: readonly string[]
+  /** 0 for the first commit, otherwise one above the highest parent. */
+  readonly height: number
+  readonly author: string
+  readonly message: string
+  /** Milliseconds since 1970; never below a parent's. */
+  readonly time: number
+  readonly properties: Readonly<Record<string, string>>
+  readonly root: Root
+  /** By hash. */
+  readonly pages: ReadonlyMap<string, Page>
+}
+
+export type NewCommit = Omit<CommitObject, 'id' | 'pages'>
+
+/** The JSON of a commit. A pointer without an object means this one. */
+interface Stored {
+  format: number
+  parents: readonly string[]
+  height: number
+  author: string
+  message: string
+  time: number
+  properties: Readonly<Record<string, string>>
+  /** Makes two commits that say the same two commits. */
+  nonce: string
+  root: readonly [hash: string, object: string] | null
+  pages: Record<string, { level: number; items: readonly unknown[] }>
+}
+
+/** Id and bytes of a commit; only pages that its tree reaches are stored. */
+export function encodeCommit(
+  commit: NewCommit,
+  pages: ReadonlyMap<string, Page>,
+  nonce: string,
+): { id: string; bytes: Buffer } {
+  const reached: Stored['pages'] = {}
+  const visit = (pointer: PagePointer | undefined): void => {
+    if (!pointer || pointer.object !== unstored || reached[pointer.hash]) return
+    const page = pages.get(pointer.hash)
+    if (!page) throw new PhloError('PHLO_INTERNAL', `The page ${pointer.hash} of a new commit is not there`)
+    reached[pointer.hash] = page
+    if (!isLeaf(page)) for (const [, hash, object] of page.items) visit({ hash, object })
+  }
+  visit(commit.root)
+  const stored: Stored = {
+    format: formatVersion,
+    parents: commit.parents,
+    height: commit.height,
+    author: commit.author,
+    message: commit.message,
+    time: commit.time,
+    properties: commit.properties,
+    nonce,
+    root: commit.root ? [commit.root.hash, commit.root.object] : null,
+    pages: reached,
+  }
+  const bytes = Buffer.from(JSON.stringify(stored), 'utf8')
+  return { id: createHash('sha256').update(bytes).digest('hex'), bytes }
+}
+
+/** Reads a commit's bytes. Throws PHLO_STORAGE_FAILED when they are not what their name says. */
+export function decodeCommit(id: string, bytes: Uint8Array): CommitObject {
+  const actual = createHash('sha256').update(bytes).digest('hex')
+  if (actual !== id)
+    throw new PhloError('PHLO_STORAGE_FAILED', `The catalog object ${id} is damaged: its content hashes to ${actual}`)
+  const stored = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Stored
+  if (stored.format !== formatVersion) {
+    throw new PhloError(
+      'PHLO_UNSUPPORTED',
+      `The catalog was written in format ${stored.format}; this version reads format ${formatVersion}`,
+      {
+        hint: 'Use the version of Phlo that wrote it, or a newer one.',
+      },
+    )
+  }
+  const here = (object: string) => (object === unstored ? id : object)
+  const pages = new Map<string, Page>()
+  for (const [hash, page] of Object.entries(stored.pages)) {
+    pages.set(
+      hash,
+      page.level === 0
+        ? { level: 0, items: page.items as (readonly [string, TreeValue])[] }
+        : {
+            level: page.level,
+            items: (page.items as [string, string, string][]).map(
+              ([key, child, object]) => [key, child, here(object)] as const,
+            ),
+          },
+    )
+  }
+  const { root } = stored
+  return {
+    id,
+    parents: stored.parents,
+    height: stored.height,
+    author: stored.author,
+    message: stored.message,
+    time: stored.time,
+    properties: stored.properties,
+    root: root ? { hash: root[0], object: here(root[1]) } : undefined,
+    pages,
+  }
+}
