@@ -1,0 +1,131 @@
+import { type ColumnRule, PhloError, type RuleValue } from '@phlo/ports'
+import type { ZodDefinition } from './zod-definition.js'
+
+function unsupported(column: string, what: string, hint: string): PhloError {
+  return new PhloError('PHLO_SCHEMA_UNSUPPORTED', `Column ${column}: ${what}`, { hint, context: { column } })
+}
+
+const int32 = { min: -(2 ** 31), max: 2 ** 31 - 1 }
+
+/** The rule or rules that one of zod's checks means. Throws PHLO_SCHEMA_UNSUPPORTED for checks that no engine can run. */
+export function rulesOfCheck(check: ZodDefinition, column: string): ColumnRule[] {
+  switch (check.check) {
+    case 'greater_than':
+      return [{ kind: 'min', value: ruleValue(check.value), exclusive: !check.inclusive }]
+    case 'less_than':
+      return [{ kind: 'max', value: ruleValue(check.value), exclusive: !check.inclusive }]
+    case 'multiple_of':
+      return [{ kind: 'multiple-of', value: Number(check.value) }]
+    case 'min_length':
+      return [{ kind: 'min-length', value: check.minimum ?? 0 }]
+    case 'max_length':
+      return [{ kind: 'max-length', value: check.maximum ?? 0 }]
+    case 'length_equals':
+      return [
+        { kind: 'min-length', value: check.length ?? 0 },
+        { kind: 'max-length', value: check.length ?? 0 },
+      ]
+    case 'number_format':
+    case 'bigint_format':
+      return rulesOfNumberFormat(check.format)
+    case 'string_format':
+      return rulesOfStringFormat(check, column)
+    case 'overwrite':
+      throw unsupported(
+        column,
+        'its schema changes the text (trim, toLowerCase, …)',
+        'Ingestion stores what the source has. Change it in a SQL model.',
+      )
+    case 'custom':
+      throw unsupported(
+        column,
+        'its schema has a function of its own (refine)',
+        'Say it with zod’s own rules, or as a custom_sql check.',
+      )
+    default:
+      throw unsupported(
+        column,
+        `its schema has a check ${String(check.check)} that columns cannot have`,
+        'Use a rule that the documentation lists.',
+      )
+  }
+}
+
+function ruleValue(value: ZodDefinition['value']): RuleValue {
+  if (typeof value === 'number' || typeof value === 'bigint') return value
+  return (value as Date).toISOString()
+}
+
+function rulesOfNumberFormat(format: string | undefined): ColumnRule[] {
+  const range = (min: RuleValue, max: RuleValue): ColumnRule[] => [
+    { kind: 'min', value: min, exclusive: false },
+    { kind: 'max', value: max, exclusive: false },
+  ]
+  switch (format) {
+    case 'safeint':
+      return range(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)
+    case 'int32':
+      return range(int32.min, int32.max)
+    case 'uint32':
+      return range(0, 2 ** 32 - 1)
+    case 'uint64':
+      return range(0n, 2n ** 64n - 1n)
+    default:
+      return []
+  }
+}
+
+function rulesOfStringFormat(check: ZodDefinition, column: string): ColumnRule[] {
+  switch (check.format) {
+    case 'starts_with':
+      return [{ kind: 'starts-with', value: check.prefix ?? '' }]
+    case 'ends_with':
+      return [{ kind: 'ends-with', value: check.suffix ?? '' }]
+    case 'includes':
+      return [{ kind: 'includes', value: check.includes ?? '' }]
+    // Columns of these formats have a type of their own, which says it.
+    case 'datetime':
+    case 'date':
+    case 'time':
+      return []
+    default:
+  }
+  if (!check.pattern) {
+    throw unsupported(
+      column,
+      `zod checks the format ${String(check.format)} by code`,
+      'Use .regex() with a pattern that says it.',
+    )
+  }
+  return [patternRule(check.pattern, column, check.format === 'regex' ? undefined : check.format)]
+}
+
+/** JavaScript's regular expressions know things that linear-time engines do not. Source: RE2's syntax page. */
+function patternRule(pattern: RegExp, column: string, format: string | undefined): ColumnRule {
+  const { source, flags } = pattern
+  if (/\(\?<?[=!]|\\[1-9]|\\k</.test(source)) {
+    throw unsupported(
+      column,
+      `the pattern ${String(pattern)} looks around or back`,
+      'Engines check patterns in linear time; write it without lookaround and back references.',
+    )
+  }
+  if (/[gy]/.test(flags))
+    throw unsupported(column, `the pattern ${String(pattern)} has the flag g or y`, 'Leave the flag out.')
+  const modes = `${flags.includes('s') ? 's' : ''}${flags.includes('m') ? 'm' : ''}`
+  return {
+    kind: 'pattern',
+    regex: (modes === '' ? '' : `(?${modes})`) + toRe2(source),
+    caseInsensitive: flags.includes('i'),
+    ...(format !== undefined && { format }),
+  }
+}
+
+/** `\/` and `\uXXXX` are JavaScript's; `\d`, `\w` and the rest mean the same. */
+function toRe2(source: string): string {
+  return source
+    .replace(/\\\//g, '/')
+    .replace(/\\u\{([0-9a-fA-F]+)\}/g, '\\x{$1}')
+    .replace(/\\u([0-9a-fA-F]{4})/g, '\\x{$1}')
+    .replace(/\(\?<([A-Za-z_]\w*)>/g, '(?P<$1>')
+}
