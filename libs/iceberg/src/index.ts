@@ -20,7 +20,7 @@ export {
   snapshotAsOf,
   snapshotById,
 } from './metadata.js'
-export { type BoundPartitionField, bindSpec, newPartitionSpec, specById } from './partition.js'
+export { type BoundPartitionField, bindSpec, newPartitionSpec, type PartitionColumn, specById } from './partition.js'
 export { planScan, type ScanOptions, type ScanTask } from './scan.js'
 export {
   evolveSchema,
@@ -29,12 +29,13 @@ export {
   indexById,
   type IndexedField,
   newSchema,
+  replaceSchema,
   requireSafe,
   type SchemaChange,
   type SchemaEvolution,
 } from './schema.js'
 export type { SnapshotChange } from './snapshot-writer.js'
-export { TableFiles } from './table-files.js'
+export { bindTableSpec, TableFiles } from './table-files.js'
 export { type NewTable, TableTransaction } from './transaction.js'
 export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './transform.js'
 export {

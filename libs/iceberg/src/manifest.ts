@@ -14,7 +14,7 @@ import {
   type ManifestFile,
 } from './data-file.js'
 import { invalid } from './invalid.js'
-import { type BoundPartitionField, bindSpec } from './partition.js'
+import type { BoundPartitionField } from './partition.js'
 import { serializeJson } from './json.js'
 import type { Primitive } from './types.js'
 import { decodeValue, encodeUnscaled, formatUuid, type Value } from './value.js'
@@ -147,14 +147,15 @@ export interface NewManifestEntry {
   readonly file: DataFile
 }
 
-/** The bytes of a manifest of one partition spec, format version 2. */
+/** The bytes of a manifest of one partition spec, format version 2. `partition` is the spec bound to its columns. */
 export async function writeManifest(options: {
   readonly schema: IcebergSchema
   readonly spec: PartitionSpec
+  readonly partition: readonly BoundPartitionField[]
   readonly content: 'data' | 'deletes'
   readonly entries: readonly NewManifestEntry[]
 }): Promise<Buffer> {
-  const partition = bindSpec(options.spec, options.schema)
+  const { partition } = options
   const metadata = {
     schema: serializeJson(options.schema),
     'schema-id': String(options.schema['schema-id']),

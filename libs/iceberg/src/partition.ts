@@ -12,11 +12,18 @@ export interface BoundPartitionField {
   readonly type: Primitive
 }
 
-/** The spec's fields bound to the schema. Throws PHLO_ICEBERG_INVALID when a source column is missing or nested in a list. */
-export function bindSpec(spec: PartitionSpec, schema: IcebergSchema): BoundPartitionField[] {
-  const index = indexById(schema)
+/**
+ * The spec's fields bound to the schema; columns that it lacks are looked for in the older ones, since specs outlive
+ * columns. Throws PHLO_ICEBERG_INVALID when a source column is missing or not primitive.
+ */
+export function bindSpec(
+  spec: PartitionSpec,
+  schema: IcebergSchema,
+  older: readonly IcebergSchema[] = [],
+): BoundPartitionField[] {
+  const indexes = [schema, ...older].map(indexById)
   return spec.fields.map((field) => {
-    const source = index.get(field['source-id'])?.field
+    const source = indexes.map((index) => index.get(field['source-id'])?.field).find((found) => found !== undefined)
     const transform = parseTransform(field.transform)
     // A dropped column leaves a void field behind, whose type no longer matters.
     if (!source && transform.kind === 'void') {
@@ -40,24 +47,33 @@ export function specById(specs: readonly PartitionSpec[], id: number): Partition
 /** Partition fields are numbered from here. Spec: "Partition Specs". */
 export const firstPartitionFieldId = 1000
 
-/** A new table's spec from columns and transforms. Throws PHLO_ICEBERG_INVALID for an unknown column or unfit transform. */
+/** A column and how its values become partitions. */
+export interface PartitionColumn {
+  readonly column: string
+  readonly transform: string
+}
+
+/**
+ * A spec from columns and transforms. A field that one of the existing specs has keeps its id; a new one gets the next
+ * above `lastFieldId`. Throws PHLO_ICEBERG_INVALID for an unknown column or an unfit transform.
+ */
 export function newPartitionSpec(
   schema: IcebergSchema,
-  fields: readonly { readonly column: string; readonly transform: string }[],
+  columns: readonly PartitionColumn[],
+  existing: readonly PartitionSpec[] = [],
+  lastFieldId = firstPartitionFieldId - 1,
 ): PartitionSpec {
-  const spec: PartitionSpec = {
-    'spec-id': 0,
-    fields: fields.map(({ column, transform }, index) => {
-      const source = schema.fields.find((field) => field.name === column)
-      if (!source) throw invalid('partition spec', `there is no column ${column}`)
-      return {
-        'source-id': source.id,
-        'field-id': firstPartitionFieldId + index,
-        name: partitionFieldName(column, transform),
-        transform,
-      }
-    }),
-  }
+  let last = lastFieldId
+  const known = existing.flatMap((spec) => spec.fields)
+  const fields = columns.map(({ column, transform }): PartitionField => {
+    const source = schema.fields.find((field) => field.name === column)
+    if (!source) throw invalid('partition spec', `there is no column ${column}`)
+    const same = known.find((field) => field['source-id'] === source.id && field.transform === transform)
+    return (
+      same ?? { 'source-id': source.id, 'field-id': ++last, name: partitionFieldName(column, transform), transform }
+    )
+  })
+  const spec: PartitionSpec = { 'spec-id': 0, fields }
   bindSpec(spec, schema)
   return spec
 }

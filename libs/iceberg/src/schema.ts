@@ -212,6 +212,35 @@ export function evolveSchema(current: IcebergSchema, lastColumnId: number, wante
   }
 }
 
+/**
+ * The schema of a table whose rows are all about to be replaced: exactly the wanted columns. A column that keeps its
+ * name and type, or widens, keeps its id; any other gets a new one. The given schema itself when nothing differs.
+ */
+export function replaceSchema(current: IcebergSchema, lastColumnId: number, wanted: RowSchema): IcebergSchema {
+  const ids = new FieldIds(lastColumnId)
+  const fields = wanted.columns.map((column): NestedField => {
+    const old = current.fields.find((field) => field.name === column.name)
+    const rest = { name: column.name, required: column.required, ...(column.doc !== undefined && { doc: column.doc }) }
+    if (old && sameType(old.type, column.type)) return { ...rest, id: old.id, type: old.type }
+    const widened = old && widen(old.type, column.type)
+    if (old && widened !== undefined) return { ...rest, id: old.id, type: widened }
+    const id = ids.next()
+    return { ...rest, id, type: withIds(column.type, ids) }
+  })
+  const same =
+    fields.length === current.fields.length &&
+    fields.every((field, index) => {
+      const old = current.fields[index] as NestedField
+      return (
+        field.id === old.id &&
+        field.required === old.required &&
+        field.doc === old.doc &&
+        sameType(field.type, old.type)
+      )
+    })
+  return same ? current : { type: 'struct', 'schema-id': current['schema-id'], fields }
+}
+
 /** Throws PHLO_SCHEMA_BREAKING when a change is not safe; gives back the evolution otherwise. */
 export function requireSafe(evolution: SchemaEvolution, table: string): SchemaEvolution {
   const breaking = evolution.changes.filter((change) => change.class === 'breaking')

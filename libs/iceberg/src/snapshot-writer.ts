@@ -13,8 +13,8 @@ import { type NewManifestEntry, writeManifest } from './manifest.js'
 import { summarizePartitions, writeManifestList } from './manifest-list.js'
 import { invalid, unsupported } from './invalid.js'
 import { currentSchema, mainTableBranch, refSnapshot } from './metadata.js'
-import { type BoundPartitionField, bindSpec, specById } from './partition.js'
-import { TableFiles } from './table-files.js'
+import { type BoundPartitionField, specById } from './partition.js'
+import { bindTableSpec, TableFiles } from './table-files.js'
 
 /** What a new snapshot does to the one before. */
 export interface SnapshotChange {
@@ -160,7 +160,8 @@ class ManifestWriter {
     entries: readonly NewManifestEntry[],
   ): Promise<ManifestFile> {
     const schema = currentSchema(this.metadata)
-    const bytes = await writeManifest({ schema, spec, content, entries })
+    const partition = bindTableSpec(this.metadata, spec['spec-id'])
+    const bytes = await writeManifest({ schema, spec, partition, content, entries })
     const key = this.key(`${this.commitId}-m${this.count++}.avro`)
     await this.store.put(key, bytes, { ifAbsent: true })
     const of = (status: number) => entries.filter((entry) => entry.status === status)
@@ -183,7 +184,7 @@ class ManifestWriter {
       addedRows: rows(entryStatus.added),
       existingRows: rows(entryStatus.existing),
       deletedRows: rows(entryStatus.deleted),
-      partitions: summarizePartitions(entries, bindSpec(spec, schema)),
+      partitions: summarizePartitions(entries, partition),
     }
   }
 }

@@ -3,7 +3,7 @@ import type { ManifestEntry, ManifestFile } from './data-file.js'
 import { invalid } from './invalid.js'
 import { readManifest, type ManifestProjection } from './manifest.js'
 import { readManifestList } from './manifest-list.js'
-import { schemaById } from './metadata.js'
+import { currentSchema } from './metadata.js'
 import { type BoundPartitionField, bindSpec, specById } from './partition.js'
 
 /** Reads a table's manifest lists and manifests. Files are immutable, so the small ones of one instance are kept. */
@@ -33,10 +33,7 @@ export class TableFiles {
   spec(id: number): BoundPartitionField[] {
     let bound = this.specs.get(id)
     if (!bound) {
-      bound = bindSpec(
-        specById(this.metadata['partition-specs'], id),
-        schemaById(this.metadata, this.metadata['current-schema-id']),
-      )
+      bound = bindTableSpec(this.metadata, id)
       this.specs.set(id, bound)
     }
     return bound
@@ -55,4 +52,9 @@ export class TableFiles {
     }
     return object.bytes
   }
+}
+
+/** One of a table's specs, bound to its current schema and, for columns that were dropped, to the youngest that has them. */
+export function bindTableSpec(metadata: TableMetadata, id: number): BoundPartitionField[] {
+  return bindSpec(specById(metadata['partition-specs'], id), currentSchema(metadata), metadata.schemas.toReversed())
 }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { ObjectStore, RowSchema, TableMetadata, TableRequirement, TableUpdate } from '@phlo/ports'
+import type { IcebergSchema, ObjectStore, RowSchema, TableMetadata, TableRequirement, TableUpdate } from '@phlo/ports'
 import { currentSchema } from './metadata.js'
-import { newPartitionSpec } from './partition.js'
-import { evolveSchema, newSchema, requireSafe, type SchemaChange } from './schema.js'
+import { newPartitionSpec, type PartitionColumn } from './partition.js'
+import { evolveSchema, newSchema, replaceSchema, requireSafe, type SchemaChange } from './schema.js'
 import { type SnapshotChange, stageSnapshot } from './snapshot-writer.js'
 import { applyUpdates } from './updates.js'
 
@@ -10,7 +10,7 @@ export interface NewTable {
   /** URI of the table's folder. */
   readonly location: string
   readonly rows: RowSchema
-  readonly partitioning: readonly { readonly column: string; readonly transform: string }[]
+  readonly partitioning: readonly PartitionColumn[]
   readonly properties?: Readonly<Record<string, string>>
 }
 
@@ -76,16 +76,40 @@ export class TableTransaction {
     const current = currentSchema(this.working)
     const evolution = requireSafe(evolveSchema(current, this.working['last-column-id'], rows), table)
     if (evolution.schema !== current) {
-      this.allRequirements.push({
-        type: 'assert-current-schema-id',
-        'current-schema-id': this.working['current-schema-id'],
-      })
-      this.apply([
-        { action: 'add-schema', schema: evolution.schema },
-        { action: 'set-current-schema', 'schema-id': -1 },
-      ])
+      this.setSchema(evolution.schema)
     }
     return evolution.changes
+  }
+
+  private setSchema(schema: IcebergSchema): void {
+    this.require([{ type: 'assert-current-schema-id', 'current-schema-id': this.working['current-schema-id'] }])
+    this.apply([
+      { action: 'add-schema', schema },
+      { action: 'set-current-schema', 'schema-id': -1 },
+    ])
+  }
+
+  /** Makes the columns and the partitioning exactly those wanted, for a commit that replaces every row. */
+  replaceLayout(rows: RowSchema, partitioning: readonly PartitionColumn[]): void {
+    const current = currentSchema(this.working)
+    const schema = replaceSchema(current, this.working['last-column-id'], rows)
+    if (schema !== current) this.setSchema(schema)
+    const spec = newPartitionSpec(
+      currentSchema(this.working),
+      partitioning,
+      this.working['partition-specs'],
+      this.working['last-partition-id'],
+    )
+    const before = this.working
+    this.apply([
+      { action: 'add-spec', spec },
+      { action: 'set-default-spec', 'spec-id': -1 },
+    ])
+    // An equal spec was there already and still is the default one: nothing to tell the catalog.
+    if (this.working['default-spec-id'] === before['default-spec-id']) {
+      this.allUpdates.splice(-2)
+      this.working = before
+    }
   }
 
   setProperties(updates: Readonly<Record<string, string>>): void {
@@ -96,9 +120,14 @@ export class TableTransaction {
   /** Writes a new snapshot's manifests and adds it. Returns its id. */
   async addSnapshot(change: SnapshotChange): Promise<bigint> {
     const staged = await stageSnapshot(this.store, this.working, change, this.now)
-    this.allRequirements.push(...staged.requirements)
+    this.require(staged.requirements)
     this.apply(staged.updates)
     return staged.snapshot['snapshot-id']
+  }
+
+  /** Of a table that must not exist yet nothing else can be required. */
+  private require(requirements: readonly TableRequirement[]): void {
+    if (this.allRequirements.every(({ type }) => type !== 'assert-create')) this.allRequirements.push(...requirements)
   }
 
   private apply(updates: readonly TableUpdate[]): void {

@@ -24,6 +24,7 @@ export const errorCodes = {
   PHLO_SCHEMA_BREAKING: 'a schema change would lose or reinterpret stored data',
   PHLO_SCHEMA_COLUMN_MISSING: 'the source lacks a column that the schema declares',
   PHLO_SCHEMA_COLUMN_UNEXPECTED: 'the source has a column that the schema does not declare',
+  PHLO_SCHEMA_TYPE_MISMATCH: 'a column of the source has a type that cannot become the declared one',
   PHLO_SOURCE_NOT_FOUND: 'a source matched no file',
   PHLO_SOURCE_EMPTY: 'a source file holds nothing at all',
   PHLO_SOURCE_MALFORMED: 'a source file does not follow its format',

@@ -80,6 +80,7 @@ export {
   type QueryOptions,
   type QueryResult,
   type SqlParameter,
+  type StatementProgress,
   type StatementTable,
 } from './query-engine.js'
 export {

@@ -1,5 +1,6 @@
 import type { TransformName } from './iceberg-model.js'
 import { definePort } from './port.js'
+import type { StatementProgress } from './query-engine.js'
 import type { RowSchema } from './row-schema.js'
 import type { SourceInput } from './source.js'
 import type { TableIdentifier } from './table-identifier.js'
@@ -50,7 +51,7 @@ export interface IngestRequest {
   readonly summary?: Readonly<Record<string, string>>
   readonly message: string
   readonly author?: string
-  readonly onProgress?: (rows: number) => void
+  readonly onProgress?: (progress: StatementProgress) => void
   readonly signal?: AbortSignal
 }
 

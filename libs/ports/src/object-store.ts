@@ -65,6 +65,9 @@ export interface ObjectStore {
    */
   localFile(key: string): Promise<string>
 
+  /** Absolute path of the folder below which every {@link localFile} lies. */
+  localRoot(): Promise<string>
+
   /** Objects whose key starts with `prefix`, in ascending order of their key's UTF-8 bytes. */
   list(prefix: string, options?: { after?: string }): AsyncIterable<ObjectInfo>
 

@@ -21,8 +21,18 @@ export interface QueryOptions {
 /** A result that is read as it is made. */
 export interface QueryResult {
   readonly schema: Schema
-  /** Ends the query when the iteration is left early. */
+  /** To be read once. The query ends with the iteration, also when it is left early. */
   readonly batches: AsyncIterable<RecordBatch>
+  /** Ends the query; needed only when `batches` is never read. */
+  close(): Promise<void>
+}
+
+/** How far a long statement is. */
+export interface StatementProgress {
+  /** Rows read so far, from all sources of the statement. */
+  readonly rows: number
+  /** 0 to 100, an estimate. */
+  readonly percent: number
 }
 
 /** How often a table's rows are replaced by a statement's result. */
@@ -45,7 +55,7 @@ export interface MaterializeRequest {
   readonly summary?: Readonly<Record<string, string>>
   readonly message: string
   readonly author?: string
-  readonly onProgress?: (rows: number) => void
+  readonly onProgress?: (progress: StatementProgress) => void
   readonly signal?: AbortSignal
 }
 

@@ -16,4 +16,6 @@ export interface SqlDialect {
   matches(expression: string, regex: string, options?: { readonly caseInsensitive?: boolean }): string
   /** Length of a text expression in UTF-16 code units. */
   textLength(expression: string): string
+  /** Number of items of a list or entries of a map. */
+  collectionLength(expression: string): string
 }

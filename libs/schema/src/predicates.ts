@@ -65,7 +65,7 @@ function rulePredicate(rule: ColumnRule, column: ColumnSchema, expression: strin
 }
 
 function lengthOf(column: ColumnSchema, expression: string, dialect: SqlDialect): string {
-  return typeof column.type === 'string' ? dialect.textLength(expression) : `cardinality(${expression})`
+  return typeof column.type === 'string' ? dialect.textLength(expression) : dialect.collectionLength(expression)
 }
 
 function escapeLike(text: string): string {

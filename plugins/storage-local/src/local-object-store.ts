@@ -133,6 +133,10 @@ export class LocalObjectStore implements ObjectStore {
     })
   }
 
+  async localRoot(): Promise<string> {
+    return this.root
+  }
+
   async *list(prefix: string, options: { after?: string } = {}): AsyncIterable<ObjectInfo> {
     const slash = prefix.lastIndexOf('/')
     const folder = slash < 0 ? '' : prefix.slice(0, slash)

@@ -22,7 +22,7 @@ export class MemoryObjectStore implements ObjectStore {
   readonly supports: ObjectStoreSupports = { conditionalPut: true }
   private readonly entries = new Map<string, Entry>()
   private versions = 0
-  private folder: string | undefined
+  private folder: Promise<string> | undefined
 
   async get(key: string, options: { range?: ByteRange; signal?: AbortSignal } = {}): Promise<StoredObject | undefined> {
     checkKey(key)
@@ -62,10 +62,14 @@ export class MemoryObjectStore implements ObjectStore {
   async localFile(key: string): Promise<string> {
     const object = await this.get(key)
     if (!object) throw new PhloError('PHLO_OBJECT_NOT_FOUND', `There is no object ${key}`)
-    this.folder ??= await mkdtemp(path.join(os.tmpdir(), 'phlo-memory-'))
-    const file = path.join(this.folder, encodeURIComponent(key))
+    const file = path.join(await this.localRoot(), encodeURIComponent(key))
     await writeFile(file, object.bytes)
     return file
+  }
+
+  async localRoot(): Promise<string> {
+    this.folder ??= mkdtemp(path.join(os.tmpdir(), 'phlo-memory-'))
+    return this.folder
   }
 
   async *list(prefix: string, options: { after?: string } = {}): AsyncIterable<ObjectInfo> {
@@ -95,7 +99,7 @@ export class MemoryObjectStore implements ObjectStore {
   }
 
   async close(): Promise<void> {
-    if (this.folder !== undefined) await rm(this.folder, { recursive: true, force: true })
+    if (this.folder !== undefined) await rm(await this.folder, { recursive: true, force: true })
   }
 }
 

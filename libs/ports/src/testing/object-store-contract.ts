@@ -178,7 +178,9 @@ export function objectStoreContract(
 
     using('shows an object as a local file', async (store) => {
       await store.put('a/file.bin', bytes('contents'), { ifAbsent: true })
-      assert.equal(await readFile(await store.localFile('a/file.bin'), 'utf8'), 'contents')
+      const file = await store.localFile('a/file.bin')
+      assert.equal(await readFile(file, 'utf8'), 'contents')
+      assert.ok(file.startsWith(await store.localRoot()))
       await assert.rejects(store.localFile('a/none'), withCode('PHLO_OBJECT_NOT_FOUND'))
     })
 

@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import path from 'node:path'
+import type { DuckDBConnection, DuckDBInstance, Json } from '@duckdb/node-api'
+import { PhloError, type StatementProgress } from '@phlo/ports'
+import { literal } from './duckdb-dialect.js'
+import { toEngineError } from './duckdb-errors.js'
+import type { DuckDbOptions } from './options.js'
+
+/** What an instance of DuckDB may touch. */
+export type Access =
+  /** Everything: only for SQL that Phlo itself writes. */
+  | { readonly kind: 'open' }
+  /** These folders and nothing else: for SQL of users. */
+  | { readonly kind: 'closed'; readonly folders: () => Promise<readonly string[]> }
+
+/** A DuckDB instance that starts when it is first needed, and its connections. */
+export class DuckDbHost {
+  private readonly options: DuckDbOptions
+  private readonly access: Access
+  private readonly scratch: string
+  private instance: Promise<DuckDBInstance> | undefined
+
+  /** `scratch` is a folder for what does not fit into memory. */
+  constructor(options: DuckDbOptions, access: Access, scratch: string) {
+    this.options = options
+    this.access = access
+    this.scratch = scratch
+  }
+
+  /** Runs `work` on a connection of its own. Aborting interrupts what the connection runs. */
+  async connect<T>(work: (connection: Connection) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const connection = await this.open(signal)
+    try {
+      return await work(connection)
+    } finally {
+      connection.close()
+    }
+  }
+
+  /** A connection that the caller closes. */
+  async open(signal?: AbortSignal): Promise<Connection> {
+    signal?.throwIfAborted()
+    this.instance ??= this.start()
+    return new Connection(await (await this.instance).connect(), this.scratch, signal)
+  }
+
+  async close(): Promise<void> {
+    const instance = await this.instance?.catch(() => undefined)
+    instance?.closeSync()
+    this.instance = undefined
+  }
+
+  private async start(): Promise<DuckDBInstance> {
+    const { DuckDBInstance } = await import('@duckdb/node-api')
+    await mkdir(this.scratch, { recursive: true })
+    const instance = await DuckDBInstance.create(':memory:', {
+      memory_limit: this.options.memoryLimit,
+      temp_directory: this.scratch,
+      autoinstall_known_extensions: 'false',
+      autoload_known_extensions: 'false',
+      // Rows of a table have no order; keeping one would cost memory and cores.
+      preserve_insertion_order: 'false',
+      ...(this.options.threads !== undefined && { threads: String(this.options.threads) }),
+    })
+    const connection = await instance.connect()
+    try {
+      await connection.run("SET GLOBAL TimeZone = 'UTC'")
+      if (this.access.kind === 'closed') {
+        const folders = [...(await this.access.folders()), this.scratch].map((folder) => literal(path.resolve(folder)))
+        await connection.run(`SET allowed_directories = [${folders.join(', ')}]`)
+        await connection.run('SET enable_external_access = false')
+        await connection.run('SET lock_configuration = true')
+      }
+    } finally {
+      connection.closeSync()
+    }
+    return instance
+  }
+}
+
+/** Rows as plain objects: 64-bit integers, decimals and times as text. */
+export type PlainRow = Record<string, Json>
+
+export type OnProgress = (progress: StatementProgress) => void
+
+interface ProfileNode {
+  readonly operator_type?: string
+  readonly operator_cardinality?: number
+  readonly children?: readonly ProfileNode[]
+}
+
+function limitCardinalities(node: ProfileNode): number[] {
+  const own = node.operator_type === 'STREAMING_LIMIT' ? [node.operator_cardinality ?? 0] : []
+  return [...own, ...(node.children ?? []).flatMap(limitCardinalities)]
+}
+
+/** One connection, with errors in Phlo's words. */
+export class Connection {
+  readonly raw: DuckDBConnection
+  private readonly scratch: string
+  private readonly signal: AbortSignal | undefined
+  private readonly onAbort: () => void
+
+  constructor(raw: DuckDBConnection, scratch: string, signal: AbortSignal | undefined) {
+    this.raw = raw
+    this.scratch = scratch
+    this.signal = signal
+    this.onAbort = () => raw.interrupt()
+    signal?.addEventListener('abort', this.onAbort)
+  }
+
+  /** Runs SQL that Phlo wrote; an error in it is an engine's failure, except when `statement` is a user's part of it. */
+  async run(sql: string, statement?: string): Promise<PlainRow[]> {
+    return this.guard(async () => {
+      const reader = await this.raw.runAndReadAll(sql)
+      return reader.getRowObjectsJson() as PlainRow[]
+    }, statement)
+  }
+
+  /** Like {@link run}, reporting how far DuckDB is twice a second. */
+  async runWithProgress(sql: string, onProgress: OnProgress | undefined, statement?: string): Promise<PlainRow[]> {
+    if (!onProgress) return this.run(sql, statement)
+    const timer = setInterval(() => {
+      const { percentage, rows_processed: rows } = this.raw.progress
+      if (percentage > 0) onProgress({ percent: Math.min(100, percentage), rows: Number(rows) })
+    }, 500)
+    timer.unref()
+    try {
+      return await this.run(sql, statement)
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  /**
+   * Like {@link runWithProgress}, and tells how many rows went through the statement's one streaming LIMIT. DuckDB counts
+   * them anyway, so that nothing has to be read a second time to know it.
+   */
+  async runCounting(
+    sql: string,
+    onProgress: OnProgress | undefined,
+  ): Promise<{ rows: PlainRow[]; passedLimit: number }> {
+    const file = path.join(this.scratch, `profile-${randomUUID()}.json`)
+    await this.run("SET enable_profiling = 'json'")
+    await this.run(`SET profiling_output = ${literal(file)}`)
+    await this.run(`SET custom_profiling_settings = '{"OPERATOR_TYPE": "true", "OPERATOR_CARDINALITY": "true"}'`)
+    let rows: PlainRow[]
+    try {
+      rows = await this.runWithProgress(sql, onProgress)
+    } finally {
+      await this.run('RESET enable_profiling')
+    }
+    try {
+      const passed = limitCardinalities(JSON.parse(await readFile(file, 'utf8')) as ProfileNode)
+      if (passed.length !== 1)
+        throw new PhloError('PHLO_INTERNAL', `A profile shows ${passed.length} streaming limits instead of one`)
+      return { rows, passedLimit: passed[0] as number }
+    } finally {
+      await rm(file, { force: true })
+    }
+  }
+
+  /** The one row that the SQL gives. */
+  async one(sql: string): Promise<PlainRow> {
+    const [row] = await this.run(sql)
+    if (!row) throw new PhloError('PHLO_ENGINE_FAILED', 'A query that always gives a row gave none')
+    return row
+  }
+
+  async guard<T>(work: () => Promise<T>, statement?: string): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (this.signal?.aborted) throw new PhloError('PHLO_RUN_CANCELLED', 'The query was cancelled', { cause: error })
+      throw toEngineError(error, statement)
+    }
+  }
+
+  close(): void {
+    this.signal?.removeEventListener('abort', this.onAbort)
+    this.raw.closeSync()
+  }
+}

@@ -1,0 +1,494 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import {
+  applyTransform,
+  type BoundPartitionField,
+  compareValues,
+  currentSchema,
+  type DataFile,
+  decodeValue,
+  type FieldSummary,
+  findField,
+  type SnapshotChange,
+  toValue,
+  type Value,
+} from '@phlo/iceberg'
+import {
+  type Catalog,
+  errorMessage,
+  type FileInput,
+  formatIdentifier,
+  type IngestEngine,
+  type IngestRequest,
+  type IngestResult,
+  isPhloError,
+  type ObjectStore,
+  type PartitionInterval,
+  PhloError,
+  type RejectedRule,
+  type SourceInput,
+  type TableMetadata,
+  type WriteStrategy,
+} from '@phlo/ports'
+import { identifier, literal } from './duckdb-dialect.js'
+import type { Connection, DuckDbHost } from './duckdb-host.js'
+import { csvScan, withUnifiedLines } from './ingest/csv-scan.js'
+import { jsonScan } from './ingest/json-scan.js'
+import { deduplicated, parquetSelect, planMerge } from './ingest/merge-rows.js'
+import { parquetScan } from './ingest/parquet-scan.js'
+import {
+  createRejectsTable,
+  partitionKeyExpression,
+  partitionKeyRange,
+  quarantinePartitioning,
+  quarantineSchema,
+  quarantineSelect,
+  rejectedSql,
+} from './ingest/quarantine.js'
+import { RowPlan } from './ingest/row-plan.js'
+import { writeRows } from './ingest/rows-file.js'
+import type { Scan } from './ingest/scan.js'
+import { asSourceError, checkFiles } from './ingest/source-files.js'
+import { commitTables, type OpenTable, openTable } from './tables/commit-table.js'
+import { ParquetWriter, type StagedFile, storeFiles } from './tables/parquet-writer.js'
+
+/** What one input gave. */
+interface Taken {
+  readonly files: readonly StagedFile[]
+  readonly read: number
+  readonly rejected: number
+  readonly outside: number
+}
+
+/** Ingestion with DuckDB: reads sources as columns, casts, checks and writes them in one pass. */
+export class DuckDbIngestEngine implements IngestEngine {
+  private readonly host: DuckDbHost
+  private readonly store: ObjectStore
+  private readonly catalog: Catalog
+  private readonly stagingRoot: string
+
+  /** `host` may read any file. */
+  constructor(host: DuckDbHost, store: ObjectStore, catalog: Catalog, stagingRoot: string) {
+    this.host = host
+    this.store = store
+    this.catalog = catalog
+    this.stagingRoot = stagingRoot
+  }
+
+  async ingest(request: IngestRequest): Promise<IngestResult> {
+    return this.host.connect(
+      (connection) => new Ingestion(request, connection, this.host, this.store, this.catalog, this.stagingRoot).run(),
+      request.signal,
+    )
+  }
+
+  async close(): Promise<void> {
+    await this.host.close()
+  }
+}
+
+/** One ingestion, from its inputs to its commit. */
+class Ingestion {
+  private readonly request: IngestRequest
+  private readonly connection: Connection
+  private readonly store: ObjectStore
+  private readonly catalog: Catalog
+  private readonly folder: string
+  private readonly writer: ParquetWriter
+  private readonly rejects = `rejects_${randomUUID().replaceAll('-', '')}`
+  private readonly now = new Date()
+
+  constructor(
+    request: IngestRequest,
+    connection: Connection,
+    host: DuckDbHost,
+    store: ObjectStore,
+    catalog: Catalog,
+    stagingRoot: string,
+  ) {
+    this.request = request
+    this.connection = connection
+    this.store = store
+    this.catalog = catalog
+    this.folder = path.join(stagingRoot, randomUUID())
+    this.writer = new ParquetWriter(host, this.folder)
+  }
+
+  async run(): Promise<IngestResult> {
+    const { request, connection } = this
+    await mkdir(this.folder, { recursive: true })
+    try {
+      await connection.run(createRejectsTable(this.rejects))
+      const table = await openTable(this.store, this.catalog, request.target, request.ref, {
+        rows: request.schema,
+        partitioning: request.partitioning ?? [],
+      })
+      if (table.existing) table.transaction.evolve(request.schema, formatIdentifier(request.target))
+      table.transaction.setProperties({
+        ...(request.doc !== undefined && { comment: request.doc }),
+        ...request.properties,
+      })
+      const taken =
+        request.strategy.kind === 'merge'
+          ? await this.takeMerging(table, request.strategy)
+          : { ...(await this.takeAll(table)), change: this.replacement(table.transaction.metadata), duplicates: 0 }
+      const quarantine = await this.openQuarantine(taken.rejected)
+      const files = await storeFiles(this.store, table.transaction.metadata, taken.files)
+      const snapshotId = await table.transaction.addSnapshot({
+        add: files,
+        ...(taken.change && { remove: taken.change }),
+        ...(request.summary && { summary: request.summary }),
+      })
+      await commitTables(this.catalog, quarantine ? [table, quarantine] : [table], {
+        ref: request.ref,
+        message: request.message,
+        ...(request.author !== undefined && { author: request.author }),
+      })
+      const written = rowsOf(files)
+      return {
+        read: taken.read,
+        written: taken.written ?? written,
+        rejected: taken.rejected,
+        duplicates: taken.duplicates,
+        outside: taken.outside,
+        rejectedRules: taken.rejected > 0 ? await this.rejectedRules() : [],
+        ...(taken.rejected > 0 && { rejectedSql: rejectedSql(request.quarantine, request.runId) }),
+        files: files.length,
+        bytes: files.reduce((sum, file) => sum + file.fileSize, 0),
+        snapshotId,
+      }
+    } finally {
+      await this.writer.clean()
+    }
+  }
+
+  /** Every input's valid rows as files of the table. */
+  private async takeAll(table: OpenTable): Promise<Taken & { readonly written?: number }> {
+    const taken: Taken[] = []
+    for (const input of this.request.inputs) taken.push(await this.reading(input, (scan) => this.takeScan(table, scan)))
+    return sumOf(taken)
+  }
+
+  private async takeScan(table: OpenTable, scan: Scan): Promise<Taken> {
+    const plan = new RowPlan(this.request.schema, scan, this.request.interval)
+    let read = scan.rows
+    const files = await this.writer.write(
+      this.connection,
+      plan.validSelect(),
+      table.transaction.metadata,
+      async (copy) => {
+        if (!plan.countsRows) return this.connection.runWithProgress(copy, this.request.onProgress)
+        const { rows, passedLimit } = await this.connection.runCounting(copy, this.request.onProgress)
+        read = passedLimit
+        return rows
+      },
+    )
+    if (read === undefined) throw new PhloError('PHLO_INTERNAL', `The rows of ${scan.name} were not counted`)
+    const valid = files.reduce((sum, { file }) => sum + file.recordCount, 0)
+    if (scan.guard !== undefined && valid < read && (await this.hasOtherShapes(scan))) throw new OtherShapes()
+    return { files, ...(await this.account(scan, plan, read, valid)) }
+  }
+
+  /** Tells apart what was not taken, and collects the rejected rows with their reasons. */
+  private async account(scan: Scan, plan: RowPlan, read: number, valid: number): Promise<Omit<Taken, 'files'>> {
+    const malformed = await this.collectMalformed(scan)
+    if (read === valid) return { read: read + malformed, rejected: malformed, outside: 0 }
+    const counting = plan.outsideSelect()
+    const outside = counting === undefined ? 0 : Number((await this.connection.one(counting))['outside'])
+    const rejected = read - valid - outside
+    if (rejected > 0) {
+      for (const { file, select } of scan.files) await this.collect(file, plan.rejectedSelect(select))
+      const { found } = await this.connection.one(
+        `SELECT count(*) AS found FROM ${identifier(this.rejects)} WHERE source_file IN (${scan.files.map(({ file }) => literal(file)).join(', ')})`,
+      )
+      if (Number(found) !== rejected + malformed) {
+        throw new PhloError(
+          'PHLO_INTERNAL',
+          `${scan.name}: ${rejected + malformed} rows were rejected, but ${String(found)} were found again`,
+        )
+      }
+    }
+    return { read: read - outside + malformed, rejected: rejected + malformed, outside }
+  }
+
+  private async collect(file: string, select: string): Promise<void> {
+    await this.connection.run(
+      `INSERT INTO ${identifier(this.rejects)} SELECT ${literal(file)}, source_row, rules, reason, "row", ` +
+        `${partitionKeyExpression(this.request, 'partition_value')} FROM (${select})`,
+    )
+  }
+
+  /** Lines of CSV that are no rows: too few or too many fields go to quarantine, an open quote ends the ingestion. */
+  private async collectMalformed(scan: Scan): Promise<number> {
+    if (!scan.malformedRows) return 0
+    const { errors, scans } = scan.malformedRows
+    const lines = `(SELECT e.*, s.file_path FROM ${identifier(errors)} AS e JOIN ${identifier(scans)} AS s USING (scan_id, file_id))`
+    const [broken] = await this.connection.run(
+      `SELECT file_path, line, error_message FROM ${lines} WHERE error_type NOT IN ('TOO MANY COLUMNS', 'MISSING COLUMNS', 'INVALID ENCODING') ORDER BY line LIMIT 1`,
+    )
+    if (broken) {
+      const file = broken['file_path'] as string
+      throw new PhloError(
+        'PHLO_SOURCE_MALFORMED',
+        `${path.basename(file)}, line ${String(broken['line'])}: ${String(broken['error_message'])}`,
+        {
+          hint: 'From there on the file’s rows cannot be told apart; nothing of it was taken in.',
+          location: { file, line: Number(broken['line']) },
+        },
+      )
+    }
+    await this.connection.run(
+      `INSERT INTO ${identifier(this.rejects)} SELECT file_path, line - 1, ['malformed'], ` +
+        `concat('line ', line, ': ', error_message), coalesce(csv_line, ''), ${partitionKeyExpression(this.request, 'NULL')} ` +
+        `FROM (SELECT DISTINCT ON (file_path, line) * FROM ${lines})`,
+    )
+    const { found } = await this.connection.one(`SELECT count(DISTINCT (file_path, line)) AS found FROM ${lines}`)
+    return Number(found)
+  }
+
+  private async hasOtherShapes(scan: Scan): Promise<boolean> {
+    const { others } = await this.connection.one(
+      `SELECT count(*) AS others FROM (SELECT ${identifier(scan.guard as string)} AS shape FROM (${scan.select})) WHERE shape IS NOT TRUE`,
+    )
+    return Number(others) > 0
+  }
+
+  /** Valid rows in the source's order, one a key, and the table's files without the rows that they replace. */
+  private async takeMerging(table: OpenTable, strategy: Extract<WriteStrategy, { kind: 'merge' }>) {
+    const { request, connection } = this
+    const columns = request.schema.columns.map(({ name }) => name)
+    const staged: string[] = []
+    const taken: Omit<Taken, 'files'>[] = []
+    let valid = 0
+    for (const input of request.inputs) {
+      taken.push(
+        await this.reading(input, async (scan) => {
+          const plan = new RowPlan(request.schema, scan, request.interval)
+          const file = path.join(this.folder, `ordered-${staged.length}.parquet`)
+          const [copied] = await connection.runWithProgress(
+            `COPY (${plan.orderedSelect()}) TO ${literal(file)} (FORMAT parquet, COMPRESSION lz4_raw)`,
+            request.onProgress,
+          )
+          const count = Number(copied?.['Count'])
+          const read =
+            scan.rows ?? Number((await connection.one(`SELECT count(*) AS rows FROM (${scan.select})`))['rows'])
+          if (scan.guard !== undefined && count < read && (await this.hasOtherShapes(scan))) throw new OtherShapes()
+          staged.push(file)
+          valid += count
+          return this.account(scan, plan, read, count)
+        }),
+      )
+    }
+    const all = staged.map(
+      (file, index) =>
+        `SELECT * REPLACE ((${index}::HUGEINT << 64) + _phlo_order AS _phlo_order) FROM (${parquetSelect(file)})`,
+    )
+    const rows = deduplicated(all.join(' UNION ALL '), columns, strategy.key, strategy.keep)
+    const files = await this.writer.write(connection, rows, table.transaction.metadata)
+    const written = files.reduce((sum, { file }) => sum + file.recordCount, 0)
+    const keys = `SELECT DISTINCT ${strategy.key.map(identifier).join(', ')} FROM read_parquet([${staged.map(literal).join(', ')}])`
+    const plan =
+      table.existing && files.length > 0
+        ? await planMerge(
+            connection,
+            this.store,
+            this.writer,
+            table.existing,
+            table.transaction.metadata,
+            strategy.key,
+            keys,
+          )
+        : { replaced: new Set<string>(), kept: [] }
+    const change: SnapshotChange['remove'] = {
+      mayHold: () => plan.replaced.size > 0,
+      matches: (file) => plan.replaced.has(file.path),
+    }
+    return {
+      ...sumOf(taken.map((item) => ({ ...item, files: [] }))),
+      files: [...files, ...plan.kept],
+      change,
+      duplicates: valid - written,
+      written,
+    }
+  }
+
+  /** Opens an input, and opens it another way when the first one turns out not to suit it. */
+  private async reading<T>(input: SourceInput, take: (scan: Scan) => Promise<T>): Promise<T> {
+    const files = input.type === 'rows' ? await this.rowsAsFile(input) : input
+    await checkFiles(files.paths)
+    const attempt = async (source: FileInput, byPosition: boolean): Promise<T> => {
+      try {
+        return await take(await this.open(source, byPosition))
+      } catch (error) {
+        throw error instanceof OtherShapes ? error : asSourceError(error, source.paths)
+      }
+    }
+    try {
+      return await attempt(files, true)
+    } catch (error) {
+      if (error instanceof OtherShapes || /Map keys must be unique|duplicate key/.test(errorMessage(error)))
+        return attempt(files, false)
+      const mixedLines =
+        files.format === 'csv' && isPhloError(error, 'PHLO_SOURCE_MALFORMED') && /state machine/.test(error.message)
+      if (!mixedLines) throw error
+      const unified = await withUnifiedLines(files, path.join(this.folder, 'lines'))
+      const result = await attempt(unified.input, true)
+      await this.restoreNames(unified.originals)
+      return result
+    }
+  }
+
+  /** Rejected rows name the files that were given, not their copies. */
+  private async restoreNames(originals: ReadonlyMap<string, string>): Promise<void> {
+    for (const [copy, original] of originals) {
+      await this.connection.run(
+        `UPDATE ${identifier(this.rejects)} SET source_file = ${literal(original)} WHERE source_file = ${literal(copy)}`,
+      )
+    }
+  }
+
+  private async rowsAsFile(input: Extract<SourceInput, { type: 'rows' }>): Promise<FileInput> {
+    const file = path.join(this.folder, `${input.name.replace(/[^A-Za-z0-9_.-]/g, '_') || 'rows'}.ndjson`)
+    const rows = await writeRows(input, file, this.request.signal)
+    return { type: 'files', format: 'ndjson', paths: rows === 0 ? [] : [file] }
+  }
+
+  private async open(input: FileInput, byPosition: boolean): Promise<Scan> {
+    const { schema, unexpectedColumns: unexpected } = this.request
+    if (input.paths.length === 0) return emptyScan(this.request)
+    switch (input.format) {
+      case 'parquet':
+        return parquetScan(this.connection, input, schema, unexpected)
+      case 'csv':
+        return csvScan(input, schema, unexpected)
+      case 'ndjson':
+      case 'json':
+        return jsonScan(this.connection, { ...input, format: input.format }, schema, { unexpected, byPosition })
+    }
+  }
+
+  /** Which of the table's files an overwrite replaces. */
+  private replacement(metadata: TableMetadata): SnapshotChange['remove'] {
+    const { strategy, interval } = this.request
+    if (strategy.kind !== 'overwrite') return undefined
+    return interval ? partitionRange(metadata, interval) : { mayHold: () => true, matches: () => true }
+  }
+
+  /** The quarantine's change: rejected rows come, and those of what is overwritten go. */
+  private async openQuarantine(rejected: number): Promise<OpenTable | undefined> {
+    const { request } = this
+    const overwrites = request.strategy.kind === 'overwrite'
+    if (rejected === 0 && !(overwrites && (await this.catalog.loadTable(request.quarantine, { ref: request.ref }))))
+      return undefined
+    const table = await openTable(this.store, this.catalog, request.quarantine, request.ref, {
+      rows: quarantineSchema,
+      partitioning: quarantinePartitioning,
+    })
+    const { transaction } = table
+    const staged =
+      rejected === 0
+        ? []
+        : await this.writer.write(
+            this.connection,
+            quarantineSelect(this.rejects, request.runId, this.now),
+            transaction.metadata,
+          )
+    const range = partitionKeyRange(request)
+    const remove: SnapshotChange['remove'] = !overwrites
+      ? undefined
+      : range
+        ? partitionRange(transaction.metadata, { column: 'partition', ...range })
+        : { mayHold: () => true, matches: () => true }
+    await transaction.addSnapshot({
+      add: await storeFiles(this.store, transaction.metadata, staged),
+      ...(remove && { remove }),
+      ...(request.summary && { summary: request.summary }),
+    })
+    return table
+  }
+
+  private async rejectedRules(): Promise<RejectedRule[]> {
+    const rows = await this.connection.run(
+      `SELECT rule, count(*) AS rows FROM (SELECT unnest(rules) AS rule FROM ${identifier(this.rejects)}) GROUP BY rule ORDER BY rows DESC, rule`,
+    )
+    return rows.map(({ rule, rows: count }) => ({ rule: rule as string, rows: Number(count) }))
+  }
+}
+
+/** Raised when rows that were read by position turn out to have different keys. */
+class OtherShapes extends Error {
+  override readonly name = 'OtherShapes'
+}
+
+/** A source without files: rows that nobody gave. */
+function emptyScan(request: IngestRequest): Scan {
+  const columns = request.schema.columns.map(({ name }) => `CAST(NULL AS VARCHAR) AS ${identifier(name)}`)
+  return {
+    name: 'the source',
+    select: `SELECT ${columns.join(', ')} WHERE FALSE`,
+    types: new Map(request.schema.columns.map(({ name }) => [name, 'text'])),
+    rows: 0,
+    files: [],
+  }
+}
+
+/** Files of the partitions `[from, to)` of a column. Throws PHLO_UNSUPPORTED for specs that do not tell them apart. */
+function partitionRange(
+  metadata: TableMetadata,
+  { column, from, to }: PartitionInterval,
+): NonNullable<SnapshotChange['remove']> {
+  const source = findField(currentSchema(metadata), column)?.id
+  const find = (spec: readonly BoundPartitionField[]) => {
+    const index = spec.findIndex(
+      ({ field, transform }) =>
+        field['source-id'] === source && transform.kind !== 'bucket' && transform.kind !== 'void',
+    )
+    const bound = spec[index]
+    const low = bound && toValue(bound.sourceType, from)
+    const high = bound && toValue(bound.sourceType, to)
+    if (!bound || low === undefined || high === undefined) {
+      throw new PhloError(
+        'PHLO_UNSUPPORTED',
+        `The table is not partitioned by ${column}, so its partitions cannot be replaced`,
+        {
+          hint: 'Write to a table of another name, or rewrite this one once without partitions.',
+        },
+      )
+    }
+    const limit = (value: Value) => applyTransform(bound.transform, bound.sourceType, value) as Value
+    return { index, bound, low: limit(low), high: limit(high) }
+  }
+  const within = (value: Value | null, low: Value, high: Value) =>
+    value !== null && compareValues(value, low) >= 0 && compareValues(value, high) < 0
+  return {
+    matches: (file: DataFile, spec) => {
+      const { index, low, high } = find(spec)
+      return within(file.partition[index] ?? null, low, high)
+    },
+    mayHold: (manifest, spec) => {
+      const { index, bound, low, high } = find(spec)
+      const summary: FieldSummary | undefined = manifest.partitions?.[index]
+      if (!summary?.lowerBound || !summary.upperBound) return true
+      const lowest = decodeValue(bound.type, summary.lowerBound)
+      const highest = decodeValue(bound.type, summary.upperBound)
+      return compareValues(highest, low) >= 0 && compareValues(lowest, high) < 0
+    },
+  }
+}
+
+function sumOf(taken: readonly Taken[]): Taken {
+  return taken.reduce(
+    (sum, item) => ({
+      files: [...sum.files, ...item.files],
+      read: sum.read + item.read,
+      rejected: sum.rejected + item.rejected,
+      outside: sum.outside + item.outside,
+    }),
+    { files: [], read: 0, rejected: 0, outside: 0 },
+  )
+}
+
+function rowsOf(files: readonly DataFile[]): number {
+  return files.reduce((sum, file) => sum + file.recordCount, 0)
+}

@@ -1,0 +1,200 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { DuckDBType, DuckDBValue } from '@duckdb/node-api'
+import { parseTransform, type PartitionColumn } from '@phlo/iceberg'
+import {
+  type Catalog,
+  type MaterializeRequest,
+  type MaterializeResult,
+  type ObjectStore,
+  PhloError,
+  type QueryEngine,
+  type QueryEngineSupports,
+  type QueryOptions,
+  type QueryResult,
+  type RowSchema,
+  type SqlDialect,
+  type StatementTable,
+} from '@phlo/ports'
+import { duckdbDialect, identifier } from './duckdb-dialect.js'
+import type { Connection, DuckDbHost } from './duckdb-host.js'
+import { columnOfResult, duckdbType } from './duckdb-types.js'
+import { inspectStatement } from './statement.js'
+import { commitTables, openTable } from './tables/commit-table.js'
+import { LakeViews } from './tables/lake-views.js'
+import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
+import { arrowBatches, arrowSchema } from './tables/result-batches.js'
+
+/** SQL of users on the lake's tables, in a DuckDB that can reach nothing else. */
+export class DuckDbQueryEngine implements QueryEngine {
+  readonly dialect: SqlDialect = duckdbDialect
+  readonly supports: QueryEngineSupports = { timeTravel: true }
+  private readonly host: DuckDbHost
+  private readonly store: ObjectStore
+  private readonly catalog: Catalog
+  private readonly stagingRoot: string
+
+  /** `host` is closed but for the lake's files and `stagingRoot`. */
+  constructor(host: DuckDbHost, store: ObjectStore, catalog: Catalog, stagingRoot: string) {
+    this.host = host
+    this.store = store
+    this.catalog = catalog
+    this.stagingRoot = stagingRoot
+  }
+
+  async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {
+    const arrow = await import('apache-arrow')
+    const connection = await this.host.open(options.signal)
+    let views: LakeViews | undefined
+    let finished = false
+    const finish = async () => {
+      if (finished) return
+      finished = true
+      try {
+        await views?.detach()
+      } finally {
+        connection.close()
+      }
+    }
+    try {
+      views = await this.attach(connection, sql, options)
+      const params = (options.params ?? []) as DuckDBValue[]
+      const result = await connection.guard(() => connection.raw.stream(sql, params), sql)
+      const schema = arrowSchema(arrow, result)
+      const batches = arrowBatches(arrow, result, schema, (work) => connection.guard(work, sql))
+      return { schema, batches: finally_(batches, finish), close: finish }
+    } catch (error) {
+      await finish()
+      throw error
+    }
+  }
+
+  async explain(sql: string, options: QueryOptions = {}): Promise<string> {
+    return this.host.connect(async (connection) => {
+      const views = await this.attach(connection, sql, options)
+      try {
+        const rows = await connection.run(`EXPLAIN ${sql}`, sql)
+        return rows.map((row) => row['explain_value'] as string).join('\n')
+      } finally {
+        await views.detach()
+      }
+    }, options.signal)
+  }
+
+  async tables(sql: string): Promise<readonly StatementTable[]> {
+    return this.host.connect(async (connection) => {
+      const { tables } = await inspectStatement(connection, sql)
+      return tables.map((table) => ({ identifier: table }))
+    })
+  }
+
+  async materialize(request: MaterializeRequest): Promise<MaterializeResult> {
+    return this.host.connect(async (connection) => {
+      const views = await this.attach(connection, request.sql, request)
+      try {
+        return await this.write(connection, request)
+      } finally {
+        await views.detach()
+      }
+    }, request.signal)
+  }
+
+  async close(): Promise<void> {
+    await this.host.close()
+  }
+
+  private async attach(connection: Connection, sql: string, options: QueryOptions): Promise<LakeViews> {
+    const { tables } = await inspectStatement(connection, sql)
+    const views = new LakeViews(connection, this.store, this.catalog)
+    await views.attach(tables, options)
+    return views
+  }
+
+  private async write(connection: Connection, request: MaterializeRequest): Promise<MaterializeResult> {
+    const select = request.sql.trim().replace(/;\s*$/, '')
+    const rows = await this.resultSchema(connection, select, request)
+    const partitioning = (request.partitionBy ?? []).map(parsePartitionBy)
+    const table = await openTable(this.store, this.catalog, request.target, request.ref, { rows, partitioning })
+    const { transaction } = table
+    if (table.existing) {
+      if (request.strategy === 'replace') transaction.replaceLayout(rows, partitioning)
+      else transaction.evolve(rows, request.target.name)
+    }
+    transaction.setProperties({ ...(request.doc !== undefined && { comment: request.doc }), ...request.properties })
+    await mkdir(this.stagingRoot, { recursive: true })
+    const writer = new ParquetWriter(this.host, path.join(this.stagingRoot, randomUUID()))
+    try {
+      const columns = rows.columns.map(
+        ({ name, type }) => `CAST(${identifier(name)} AS ${duckdbType(type)}) AS ${identifier(name)}`,
+      )
+      const staged = await writer.write(
+        connection,
+        `SELECT ${columns.join(', ')} FROM (
+${select}
+)`,
+        transaction.metadata,
+        (copy) => connection.runWithProgress(copy, request.onProgress, select),
+      )
+      const files = await storeFiles(this.store, transaction.metadata, staged)
+      const snapshotId = await transaction.addSnapshot({
+        add: files,
+        ...(request.strategy === 'replace' && { remove: { mayHold: () => true, matches: () => true } }),
+        ...(request.summary && { summary: request.summary }),
+      })
+      await commitTables(this.catalog, [table], {
+        ref: request.ref,
+        message: request.message,
+        ...(request.author !== undefined && { author: request.author }),
+      })
+      return {
+        rows: files.reduce((sum, file) => sum + file.recordCount, 0),
+        files: files.length,
+        bytes: files.reduce((sum, file) => sum + file.fileSize, 0),
+        snapshotId,
+      }
+    } finally {
+      await writer.clean()
+    }
+  }
+
+  /** The columns that the SELECT gives. */
+  private async resultSchema(connection: Connection, select: string, request: MaterializeRequest): Promise<RowSchema> {
+    const { names, types } = await connection.guard(async () => {
+      const result = await connection.raw.run(`SELECT * FROM (\n${select}\n) LIMIT 0`)
+      return { names: result.columnNames(), types: result.columnTypes() }
+    }, select)
+    const seen = new Set<string>()
+    for (const name of names) {
+      if (seen.has(name.toLowerCase())) {
+        throw new PhloError('PHLO_SQL_INVALID', `Two columns of the result are named ${name}`, {
+          hint: 'Give each column a name of its own with AS.',
+        })
+      }
+      seen.add(name.toLowerCase())
+    }
+    return {
+      columns: names.map((name, index) => columnOfResult(name, types[index] as DuckDBType, request.columnDocs?.[name])),
+    }
+  }
+}
+
+/** Reads `day(flown_at)`, `bucket(16, id)` or a bare column. Throws PHLO_ICEBERG_INVALID. */
+export function parsePartitionBy(text: string): PartitionColumn {
+  const call = /^\s*([a-z]+)\(\s*(?:(\d+)\s*,\s*)?"?([^"()]+?)"?(?:\s*,\s*(\d+))?\s*\)\s*$/i.exec(text)
+  if (!call) return { column: text.trim().replace(/^"(.*)"$/, '$1'), transform: 'identity' }
+  const width = call[2] ?? call[4]
+  const name = (call[1] as string).toLowerCase().replace(/s$/, '')
+  const transform = width === undefined ? name : `${name}[${width}]`
+  parseTransform(transform)
+  return { column: call[3] as string, transform }
+}
+
+/** The items, with `finish` called once when the iteration ends, is left, or fails. */
+async function* finally_<T>(items: AsyncIterable<T>, finish: () => Promise<void>): AsyncGenerator<T> {
+  try {
+    yield* items
+  } finally {
+    await finish()
+  }
+}

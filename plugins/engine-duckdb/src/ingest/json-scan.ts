@@ -1,0 +1,150 @@
+import { type FileInput, PhloError, type RowSchema } from '@phlo/ports'
+import { identifier, literal } from '../duckdb-dialect.js'
+import type { Connection } from '../duckdb-host.js'
+import type { SourceType } from './lossless-cast.js'
+import type { PositionedScan, Scan } from './scan.js'
+import { missingColumns, unexpectedColumns } from './source-columns.js'
+import { sourceName } from './source-files.js'
+
+/** Rows whose keys are looked at to choose how the file is read. */
+const sampleRows = 2_000
+
+interface JsonReader {
+  readonly objects: (paths: readonly string[]) => string
+  readonly table: (paths: readonly string[], columns: string, records: boolean) => string
+}
+
+function reader(format: 'ndjson' | 'json'): JsonReader {
+  const kind = format === 'ndjson' ? 'newline_delimited' : 'array'
+  const list = (paths: readonly string[]) => `[${paths.map(literal).join(', ')}]`
+  return {
+    objects: (paths) => `read_json_objects(${list(paths)}, format = '${kind}')`,
+    table: (paths, columns, records) =>
+      `read_json(${list(paths)}, format = '${kind}', records = ${records}, columns = ${columns})`,
+  }
+}
+
+/**
+ * JSON objects as a scan, every value as text. Files whose objects all have the same keys in the same order, as those of
+ * programs have, are read by position, which checks every row's keys on the way; others by name.
+ */
+export async function jsonScan(
+  connection: Connection,
+  input: FileInput & { readonly format: 'ndjson' | 'json' },
+  schema: RowSchema,
+  options: { readonly unexpected: 'freeze' | 'discard_value'; readonly byPosition: boolean },
+): Promise<Scan> {
+  const json = reader(input.format)
+  const samples = await connection.run(
+    `SELECT json_keys(json) AS keys, json_type(json) AS type, count(*) AS rows ` +
+      `FROM (SELECT json FROM ${json.objects(input.paths)} LIMIT ${sampleRows}) GROUP BY ALL`,
+  )
+  const wrong = samples.find(({ type }) => type !== 'OBJECT')
+  if (wrong) throw notObjects(String(wrong['type']), input.paths)
+  const [only] = samples
+  const keys = samples.length === 1 && only ? (only['keys'] as string[]) : undefined
+  const sampled = new Set(samples.flatMap((sample) => sample['keys'] as string[]))
+  const name = sourceName(input.paths)
+  const declared = new Set(schema.columns.map((column) => column.name))
+  const extra = [...sampled].filter((key) => !declared.has(key))
+  if (options.unexpected === 'freeze' && extra.length > 0) throw unexpectedColumns(extra, name)
+  await requireColumns(connection, json, input, schema, sampled, samples.length > 0, extra)
+  const byPosition = options.byPosition && keys !== undefined && new Set(keys).size === keys.length
+  const shape = byPosition ? positional(json, input.paths, keys, schema) : named(json, input.paths, schema)
+  if (!byPosition && options.unexpected === 'freeze') await checkAllKeys(connection, json, input.paths, declared, name)
+  return {
+    name,
+    ...shape,
+    types: new Map<string, SourceType>(schema.columns.map((column) => [column.name, 'text'])),
+    files: input.paths.map((file) => positioned(json, file, schema)),
+  }
+}
+
+/** Values in the order of the keys that every row should have; rows with others fail the guard. */
+function positional(json: JsonReader, paths: readonly string[], keys: readonly string[], schema: RowSchema) {
+  const columns = schema.columns.map((column) => {
+    const position = keys.indexOf(column.name)
+    return `${position < 0 ? 'CAST(NULL AS VARCHAR)' : `v[${position + 1}]`} AS ${identifier(column.name)}`
+  })
+  return {
+    select:
+      `SELECT ${columns.join(', ')}, (k = [${keys.map(literal).join(', ')}]) AS _phlo_shape FROM (` +
+      `SELECT map_keys(json) AS k, map_values(json) AS v FROM ${json.table(paths, "{json: 'MAP(VARCHAR, VARCHAR)'}", false)})`,
+    guard: '_phlo_shape',
+  }
+}
+
+function named(json: JsonReader, paths: readonly string[], schema: RowSchema) {
+  const columns = schema.columns.map((column) => identifier(column.name))
+  return { select: `SELECT ${columns.join(', ')} FROM ${json.table(paths, textColumns(schema), true)}` }
+}
+
+function textColumns(schema: RowSchema): string {
+  return `{${schema.columns.map((column) => `${literal(column.name)}: 'VARCHAR'`).join(', ')}}`
+}
+
+function positioned(json: JsonReader, file: string, schema: RowSchema): PositionedScan {
+  const columns = schema.columns.map(
+    (column) => `json ->> ${literal(jsonPointer(column.name))} AS ${identifier(column.name)}`,
+  )
+  return {
+    file,
+    select: `SELECT ${columns.join(', ')}, row_number() OVER () AS _phlo_row, json::VARCHAR AS _phlo_text FROM ${json.objects([file])}`,
+  }
+}
+
+/** RFC 6901. */
+function jsonPointer(key: string): string {
+  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+}
+
+/** A required column that the sample lacks must be somewhere else in the files, or the files lack it. */
+async function requireColumns(
+  connection: Connection,
+  json: JsonReader,
+  input: FileInput,
+  schema: RowSchema,
+  sampled: ReadonlySet<string>,
+  hasRows: boolean,
+  extra: readonly string[],
+): Promise<void> {
+  const absent = schema.columns.filter((column) => column.required && !sampled.has(column.name)).map(({ name }) => name)
+  if (!hasRows || absent.length === 0) return
+  const counts = absent.map(
+    (column, index) => `count(*) FILTER (WHERE json_exists(json, ${literal(jsonPointer(column))})) AS c${index}`,
+  )
+  const found = await connection.one(`SELECT ${counts.join(', ')} FROM ${json.objects(input.paths)}`)
+  const missing = absent.filter((_column, index) => Number(found[`c${index}`]) === 0)
+  if (missing.length > 0) throw missingColumns(missing, extra, sourceName(input.paths))
+}
+
+/** Throws PHLO_SCHEMA_COLUMN_UNEXPECTED for a key that any row has and the schema does not. */
+async function checkAllKeys(
+  connection: Connection,
+  json: JsonReader,
+  paths: readonly string[],
+  declared: ReadonlySet<string>,
+  name: string,
+): Promise<void> {
+  const known = `[${[...declared].map(literal).join(', ')}]`
+  const rows = await connection.run(
+    `SELECT DISTINCT unnest(list_filter(keys, lambda k: NOT list_contains(${known}, k))) AS key FROM (` +
+      `SELECT DISTINCT json_keys(json) AS keys FROM ${json.objects(paths)}) LIMIT 20`,
+  )
+  if (rows.length > 0)
+    throw unexpectedColumns(
+      rows.map(({ key }) => key as string),
+      name,
+    )
+}
+
+function notObjects(type: string, paths: readonly string[]): PhloError {
+  return new PhloError(
+    'PHLO_SOURCE_MALFORMED',
+    `${sourceName(paths)} holds a JSON ${type.toLowerCase()} where a row must be an object`,
+    {
+      hint: 'Each row is one JSON object: one a line (ndjson), or all of them in one array (json).',
+      ...(paths.length === 1 && { location: { file: paths[0] as string } }),
+    },
+  )
+}

@@ -1,0 +1,76 @@
+import type { IngestRequest, PartitionInterval, RowSchema } from '@phlo/ports'
+import { formatIdentifier, type TableIdentifier } from '@phlo/ports'
+import { duckdbDialect, identifier, literal } from '../duckdb-dialect.js'
+
+/** The table of an asset's rejected rows: what was wrong, where it came from, and the row as it was. */
+export const quarantineSchema: RowSchema = {
+  columns: [
+    column('rejected_at', 'timestamptz', true, 'When the row was rejected'),
+    column('run_id', 'string', true, 'The run that rejected it'),
+    column('partition', 'string', false, 'The partition that it belongs to, as far as that can be told'),
+    column('source_file', 'string', true, 'The file or source that it came from'),
+    column('source_row', 'long', false, 'Its place in the source, counted from 1'),
+    {
+      ...column('rules', 'string', true, 'The rules that it broke'),
+      type: { type: 'list', 'element-id': 0, element: 'string', 'element-required': true },
+    },
+    column('reason', 'string', true, 'What was wrong, in words'),
+    column('row', 'string', true, 'The whole row, as JSON or as the line that it was'),
+  ],
+}
+
+function column(name: string, type: string, required: boolean, doc: string) {
+  return { name, type, required, optional: false, rules: [], unique: false, doc }
+}
+
+/** Rejected rows of a partition are replaced with it. */
+export const quarantinePartitioning = [{ column: 'partition', transform: 'identity' }]
+
+/** The temporary table that collects rejected rows before they are written. */
+export function createRejectsTable(name: string): string {
+  return (
+    `CREATE TEMP TABLE ${identifier(name)} (source_file VARCHAR, source_row BIGINT, rules VARCHAR[], reason VARCHAR, ` +
+    `"row" VARCHAR, "partition" VARCHAR)`
+  )
+}
+
+/** The rows of the quarantine table, in its columns' order. */
+export function quarantineSelect(rejects: string, runId: string, now: Date): string {
+  return (
+    `SELECT ${duckdbDialect.typedLiteral(now.toISOString(), 'timestamptz')} AS rejected_at, ${literal(runId)} AS run_id, ` +
+    `"partition", source_file, source_row, rules, reason, "row" FROM ${identifier(rejects)}`
+  )
+}
+
+/** How much of an ISO date a partition's key shows. */
+const keyLengths: Readonly<Record<string, number>> = { year: 4, month: 7, day: 10, hour: 13 }
+
+function keyLength(request: IngestRequest, interval: PartitionInterval): number {
+  const transform = request.partitioning?.find((field) => field.column === interval.column)?.transform ?? 'day'
+  return keyLengths[transform] ?? 10
+}
+
+/** SQL for a rejected row's partition key; rows without a readable value belong to the interval's first partition. */
+export function partitionKeyExpression(request: IngestRequest, value: string): string {
+  const { interval } = request
+  if (!interval) return 'NULL'
+  const text = `strftime(CAST(${value} AS TIMESTAMP), '%Y-%m-%dT%H')`
+  return `left(coalesce(${text}, ${literal(isoKey(interval.from))}), ${keyLength(request, interval)})`
+}
+
+/** The keys `[from, to)` of the interval, as text that sorts as time does. */
+export function partitionKeyRange(request: IngestRequest): { readonly from: string; readonly to: string } | undefined {
+  const { interval } = request
+  if (!interval) return undefined
+  const length = keyLength(request, interval)
+  return { from: isoKey(interval.from).slice(0, length), to: isoKey(interval.to).slice(0, length) }
+}
+
+function isoKey(text: string): string {
+  return text.replace(' ', 'T').padEnd(13, 'T00').slice(0, 13)
+}
+
+/** SQL for people that shows a run's rejected rows. */
+export function rejectedSql(quarantine: TableIdentifier, runId: string): string {
+  return `SELECT source_file, source_row, reason, "row" FROM ${formatIdentifier(quarantine)} WHERE run_id = ${literal(runId)} LIMIT 20`
+}

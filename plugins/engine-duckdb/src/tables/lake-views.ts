@@ -1,0 +1,75 @@
+import {
+  type Catalog,
+  formatIdentifier,
+  type LoadedTable,
+  type ObjectStore,
+  PhloError,
+  type QueryOptions,
+  type TableIdentifier,
+} from '@phlo/ports'
+import { identifier, tableName } from '../duckdb-dialect.js'
+import type { Connection } from '../duckdb-host.js'
+import { tableSelect } from './table-view.js'
+
+let databases = 0
+
+/**
+ * Lets a connection see catalog tables as `namespace.table`: views in a database of memory that only this connection
+ * uses, so that queries at different refs run side by side.
+ */
+export class LakeViews {
+  private readonly connection: Connection
+  private readonly store: ObjectStore
+  private readonly catalog: Catalog
+  private readonly database = `lake_${++databases}`
+
+  constructor(connection: Connection, store: ObjectStore, catalog: Catalog) {
+    this.connection = connection
+    this.store = store
+    this.catalog = catalog
+  }
+
+  /** Throws PHLO_TABLE_NOT_FOUND with the nearest names, PHLO_REF_NOT_FOUND. */
+  async attach(tables: readonly TableIdentifier[], options: QueryOptions): Promise<void> {
+    const loaded = await Promise.all(tables.map((table) => this.load(table, options.ref)))
+    const selects = await Promise.all(loaded.map((table) => tableSelect(this.store, table, options)))
+    const namespaces = new Set(tables.map(({ namespace }) => namespace.join('.')))
+    const statements = [
+      `ATTACH ':memory:' AS ${identifier(this.database)}`,
+      `USE ${identifier(this.database)}`,
+      ...[...namespaces].map((namespace) => `CREATE SCHEMA ${identifier(namespace)}`),
+      ...loaded.map((table, index) => `CREATE VIEW ${tableName(table.identifier)} AS ${selects[index] as string}`),
+    ]
+    for (const statement of statements) await this.connection.run(statement)
+  }
+
+  async detach(): Promise<void> {
+    await this.connection.run('USE memory')
+    await this.connection.run(`DETACH ${identifier(this.database)}`)
+  }
+
+  private async load(table: TableIdentifier, ref: string | undefined): Promise<LoadedTable> {
+    const options = ref === undefined ? {} : { ref }
+    const exact = await this.catalog.loadTable(table, options)
+    if (exact) return exact
+    // SQL names are case-insensitive.
+    const all = await this.catalog.listTables(options)
+    const sameName = all.find(
+      (candidate) => formatIdentifier(candidate).toLowerCase() === formatIdentifier(table).toLowerCase(),
+    )
+    const found = sameName && (await this.catalog.loadTable(sameName, options))
+    if (found) return { ...found, identifier: table }
+    const names = all.map(formatIdentifier)
+    throw new PhloError(
+      'PHLO_TABLE_NOT_FOUND',
+      `There is no table ${formatIdentifier(table)}${ref === undefined ? '' : ` at ${ref}`}`,
+      {
+        hint:
+          names.length === 0
+            ? 'The lake has no tables here yet.'
+            : `Tables here: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`,
+        context: { table: formatIdentifier(table), tables: names },
+      },
+    )
+  }
+}
