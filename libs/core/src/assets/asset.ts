@@ -1,0 +1,125 @@
+import {
+  formatIdentifier,
+  type RowSchema,
+  type SourceInput,
+  type SourceLocation,
+  type SourceSpec,
+  type TableIdentifier,
+} from '@phlo/ports'
+import type { PartitionDefinition } from '../partitions/partition-definition.js'
+
+/** An asset's name everywhere: its table's, `namespace.name`. */
+export type AssetKey = string
+
+export function assetKey(target: TableIdentifier): AssetKey {
+  return formatIdentifier(target)
+}
+
+export type Severity = 'warn' | 'error'
+
+/** A check as an asset has it. */
+export interface AssetCheck {
+  /** The check kind, for instance `range`. */
+  readonly kind: string
+  /** The kind's own options. */
+  readonly options: unknown
+  /** Under this name its results are kept. */
+  readonly name: string
+  readonly severity: Severity
+  /** A failed check of severity `error` that blocks keeps the run from being published. */
+  readonly blocking: boolean
+  /** The share of failing rows that still passes, 0 to 1. */
+  readonly allowThreshold?: number
+  /** The share of failing rows up to which the failure is only a warning. */
+  readonly warnThreshold?: number
+  /** `partition`: only the rows of the run's partitions, where the asset has partitions. */
+  readonly scope: 'partition' | 'table'
+  /** Where the check comes from: `phlo` or `dbt`. */
+  readonly source: string
+  readonly location?: SourceLocation
+}
+
+interface AssetBase {
+  readonly key: AssetKey
+  readonly target: TableIdentifier
+  readonly group?: string
+  readonly description?: string
+  readonly tags: readonly string[]
+  /** Assets that must be there before this one. */
+  readonly upstream: readonly AssetKey[]
+  readonly checks: readonly AssetCheck[]
+  /** Changes whenever what the asset does changes. */
+  readonly codeVersion: string
+  readonly location?: SourceLocation
+}
+
+/** How an asset's new rows meet the old ones. See `WriteStrategy` of the ports. */
+export type AssetStrategy =
+  | { readonly kind: 'append' }
+  | { readonly kind: 'overwrite' }
+  | { readonly kind: 'merge'; readonly key: readonly string[]; readonly keep: 'first' | 'last' | 'hash' }
+
+/** How old a table may be. Milliseconds. */
+export interface Freshness {
+  readonly warnAfter: number
+  readonly failAfter: number
+}
+
+/** What an asset's own function is given. */
+export interface LoadContext {
+  /** The partition or range of partitions that is wanted; absent for assets without partitions. */
+  readonly partition?: LoadPartition
+  readonly run: { readonly id: string; readonly ref: string }
+  readonly signal: AbortSignal
+  /** Runs SQL at the run's branch and gives the rows. */
+  query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]>
+}
+
+export interface LoadPartition {
+  /** `2001-06-30`, or `2001-06-01..2001-06-30` for a range. */
+  readonly key: string
+  /** Half-open interval, ISO 8601 text. */
+  readonly start: string
+  readonly end: string
+}
+
+type Rows = AsyncIterable<Readonly<Record<string, unknown>>> | Iterable<Readonly<Record<string, unknown>>>
+
+/** What an asset's function may return. */
+export type LoadResult = SourceSpec | SourceInput | Rows
+
+/** An asset that brings data in: from a source, or from a function. */
+export interface IngestionAsset extends AssetBase {
+  readonly kind: 'ingestion'
+  readonly schema: RowSchema
+  readonly strategy: AssetStrategy
+  readonly partitions?: PartitionDefinition
+  /** Further Iceberg partition fields behind that of the partitions. */
+  readonly partitionBy: readonly { readonly column: string; readonly transform: string }[]
+  readonly unexpectedColumns: 'freeze' | 'discard_value'
+  /** Any rejected row fails the asset. */
+  readonly strict: boolean
+  /** What is read: always the same source, or what a function says. */
+  readonly source:
+    | { readonly kind: 'static'; readonly spec: SourceSpec }
+    | { readonly kind: 'function'; readonly load: (context: LoadContext) => LoadResult | Promise<LoadResult> }
+  readonly cron?: string
+  readonly freshness?: Freshness
+}
+
+/** An asset that a SELECT over other tables makes. */
+export interface ModelAsset extends AssetBase {
+  readonly kind: 'model'
+  readonly sql: string
+  /** Tables that the SQL reads, whether assets or not. */
+  readonly inputs: readonly TableIdentifier[]
+  readonly partitionBy: readonly string[]
+  readonly columnDocs: Readonly<Record<string, string>>
+}
+
+export type Asset = IngestionAsset | ModelAsset
+
+/** The table of an asset's rejected rows. */
+export function quarantineOf(target: TableIdentifier): TableIdentifier {
+  return { namespace: ['quarantine'], name: `${target.namespace.join('_')}_${target.name}` }
+}

@@ -1,0 +1,51 @@
+export {
+  type Asset,
+  type AssetCheck,
+  type AssetKey,
+  assetKey,
+  type AssetStrategy,
+  type Freshness,
+  type IngestionAsset,
+  type LoadContext,
+  type LoadPartition,
+  type LoadResult,
+  type ModelAsset,
+  quarantineOf,
+  type Severity,
+} from './assets/asset.js'
+export { AssetGraph } from './assets/asset-graph.js'
+export { selectAssets } from './assets/selection.js'
+export {
+  blocksPublishing,
+  type CheckMetadata,
+  type CheckResult,
+  type CheckStatus,
+  sampleSize,
+} from './checks/check-result.js'
+export { CheckRunner, type CheckTarget } from './checks/check-runner.js'
+export { failedFraction, verdict, type VerdictRules } from './checks/verdict.js'
+export { errorInfo } from './events/error-info.js'
+export type { ErrorInfo, RunEvent, RunOutcome, StepName } from './events/run-events.js'
+export { nearest } from './nearest.js'
+export { type Interval, IntervalSet } from './partitions/interval-set.js'
+export {
+  countPartitions,
+  coverage,
+  describeInterval,
+  floorTo,
+  parsePartitionKey,
+  type PartitionDefinition,
+  partitionKey,
+  type PartitionRequest,
+  type PartitionUnit,
+  requestedInterval,
+} from './partitions/partition-definition.js'
+export { type AssetState, currentSnapshot, readAssetState, rowCount } from './plan/asset-state.js'
+export { makePlan, type PlanInputs, type PlanRequest } from './plan/make-plan.js'
+export type { Plan, PlannedStep } from './plan/plan.js'
+export { parseRefSpec, type RefSpec, requireVersioned, resolveRef } from './refs/ref-spec.js'
+export { batchRows, type PlainRow, type PlainValue, readRows } from './result-rows.js'
+export { type AuditPolicy, executeRun, type RunDependencies, type RunRequest } from './run/execute-run.js'
+export { schemaCheckName } from './run/ingest-step.js'
+export { isAlive, markInterrupted } from './run/run-liveness.js'
+export { checkCron, nextDue, type Schedule } from './schedules/schedule.js'

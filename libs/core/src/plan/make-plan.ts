@@ -1,0 +1,157 @@
+import {
+  type Catalog,
+  formatIdentifier,
+  type LoadedTable,
+  mainBranch,
+  type Source,
+  type TableIdentifier,
+} from '@phlo/ports'
+import type { AssetKey, IngestionAsset, ModelAsset } from '../assets/asset.js'
+import type { AssetGraph } from '../assets/asset-graph.js'
+import { selectAssets } from '../assets/selection.js'
+import { IntervalSet } from '../partitions/interval-set.js'
+import {
+  countPartitions,
+  coverage,
+  describeInterval,
+  type PartitionRequest,
+  requestedInterval,
+} from '../partitions/partition-definition.js'
+import { readAssetState, snapshotIdOf } from './asset-state.js'
+import type { Plan, PlannedStep } from './plan.js'
+import { sourceVersion } from './source-version.js'
+
+export interface PlanRequest extends PartitionRequest {
+  /** Selectors; none means every asset that is missing or stale. */
+  readonly selection?: readonly string[]
+  /** Also what is neither missing nor stale. */
+  readonly force?: boolean
+}
+
+export interface PlanInputs {
+  readonly graph: AssetGraph
+  readonly catalog: Catalog
+  readonly sources: readonly Source[]
+  readonly projectDir: string
+  readonly now?: Date
+}
+
+/** Finds out what is missing or stale on main. Reads metadata only; runs nothing of the user's. */
+export async function makePlan(inputs: PlanInputs, request: PlanRequest): Promise<Plan> {
+  return new Planner(inputs, request).plan()
+}
+
+class Planner {
+  private readonly inputs: PlanInputs
+  private readonly request: PlanRequest
+  private readonly now: Date
+  private readonly planned = new Set<AssetKey>()
+  private readonly tables = new Map<string, Promise<LoadedTable | undefined>>()
+
+  constructor(inputs: PlanInputs, request: PlanRequest) {
+    this.inputs = inputs
+    this.request = request
+    this.now = inputs.now ?? new Date()
+  }
+
+  async plan(): Promise<Plan> {
+    const steps: PlannedStep[] = []
+    const fresh: AssetKey[] = []
+    for (const asset of selectAssets(this.inputs.graph, this.request.selection ?? [])) {
+      const own = asset.kind === 'ingestion' ? await this.ingestion(asset) : await this.model(asset)
+      if (own.length === 0) fresh.push(asset.key)
+      else {
+        this.planned.add(asset.key)
+        steps.push(...own)
+      }
+    }
+    return { steps, fresh }
+  }
+
+  /** Named on the command line: then it runs even when it is fresh. */
+  private get askedFor(): boolean {
+    return (this.request.selection ?? []).length > 0 || this.request.force === true
+  }
+
+  private async ingestion(asset: IngestionAsset): Promise<PlannedStep[]> {
+    const table = await this.table(asset.target)
+    const state = readAssetState(table)
+    const sameCode = state.codeVersion === asset.codeVersion
+    const base = { asset: asset.key, kind: 'ingestion' as const, upstream: asset.upstream }
+    if (asset.partitions) {
+      const { unit } = asset.partitions
+      const asked = requestedInterval(asset.partitions, this.request, this.now.getTime())
+      const covered = new IntervalSet([coverage(asset.partitions, this.now.getTime())])
+      const missing =
+        asked || this.request.force
+          ? new IntervalSet([asked ?? coverage(asset.partitions, this.now.getTime())])
+          : covered.minus(sameCode ? state.materialized : new IntervalSet())
+      const why = asked
+        ? 'asked for'
+        : this.request.force
+          ? 'forced'
+          : !table
+            ? 'new'
+            : !sameCode
+              ? 'its code changed'
+              : 'missing'
+      return missing.intervals.map((interval) => {
+        const partitions = countPartitions(unit, interval)
+        return {
+          ...base,
+          reason: `${partitions} ${partitions === 1 ? unit : `${unit}s`} ${why}`,
+          partition: describeInterval(unit, interval),
+          interval,
+          partitions,
+        }
+      })
+    }
+    const reason = await this.whyIngest(asset, table, sameCode, state.sourceVersion)
+    return reason === undefined ? [] : [{ ...base, reason }]
+  }
+
+  private async whyIngest(
+    asset: IngestionAsset,
+    table: LoadedTable | undefined,
+    sameCode: boolean,
+    known: string | undefined,
+  ): Promise<string | undefined> {
+    if (!table) return 'new'
+    if (!sameCode) return 'its code changed'
+    const upstream = asset.upstream.find((key) => this.planned.has(key))
+    if (upstream !== undefined) return `${upstream} runs`
+    const version = await sourceVersion(asset, this.inputs.sources, this.inputs.projectDir)
+    if (version === undefined) return 'its source cannot tell whether it changed'
+    if (version !== known) return 'its source changed'
+    return this.askedFor ? 'asked for' : undefined
+  }
+
+  private async model(asset: ModelAsset): Promise<PlannedStep[]> {
+    const reason = await this.whyModel(asset)
+    return reason === undefined ? [] : [{ asset: asset.key, kind: 'model', reason, upstream: asset.upstream }]
+  }
+
+  private async whyModel(asset: ModelAsset): Promise<string | undefined> {
+    const upstream = asset.upstream.find((key) => this.planned.has(key))
+    const table = await this.table(asset.target)
+    if (!table) return 'new'
+    const state = readAssetState(table)
+    if (state.codeVersion !== asset.codeVersion) return 'its code changed'
+    if (upstream !== undefined) return `${upstream} runs`
+    for (const input of asset.inputs) {
+      const name = formatIdentifier(input)
+      if (state.inputs[name] !== snapshotIdOf(await this.table(input))) return `${name} changed`
+    }
+    return this.askedFor ? 'asked for' : undefined
+  }
+
+  private table(identifier: TableIdentifier): Promise<LoadedTable | undefined> {
+    const name = formatIdentifier(identifier)
+    let table = this.tables.get(name)
+    if (!table) {
+      table = this.inputs.catalog.loadTable(identifier, { ref: mainBranch })
+      this.tables.set(name, table)
+    }
+    return table
+  }
+}

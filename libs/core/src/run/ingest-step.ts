@@ -1,0 +1,162 @@
+import { formatIdentifier, type IngestResult, type PartitionInterval, PhloError, type WriteStrategy } from '@phlo/ports'
+import { type IngestionAsset, type LoadContext, quarantineOf } from '../assets/asset.js'
+import type { CheckResult } from '../checks/check-result.js'
+import { sampleSize } from '../checks/check-result.js'
+import type { StepName } from '../events/run-events.js'
+import { IntervalSet, type Interval } from '../partitions/interval-set.js'
+import { describeInterval } from '../partitions/partition-definition.js'
+import { assetStateProperties, readAssetState } from '../plan/asset-state.js'
+import type { PlannedStep } from '../plan/plan.js'
+import { sourceVersion } from '../plan/source-version.js'
+import { readRows } from '../result-rows.js'
+import { instantText } from './partition-filter.js'
+import { readSource } from './read-source.js'
+import type { RunScope } from './run-scope.js'
+import type { StepResult } from './step-result.js'
+
+/** The name that a schema's own check has in the quality contract. */
+export const schemaCheckName = 'pandera_contract'
+
+/** Reads the asset's source and takes it in on the run's branch. */
+export async function runIngestion(
+  scope: RunScope,
+  asset: IngestionAsset,
+  planned: PlannedStep,
+  step: StepName,
+): Promise<StepResult> {
+  const { catalog, branch, signal } = scope
+  const quarantine = quarantineOf(asset.target)
+  const state = readAssetState(await catalog.loadTable(asset.target, { ref: branch }))
+  const version = await sourceVersion(asset, scope.sources, scope.projectDir)
+  const partition = planned.interval && asset.partitions && loadPartition(asset, planned.interval)
+  const read = await readSource(asset, scope.sources, loadContext(scope, partition), {
+    projectDir: scope.projectDir,
+    signal,
+    ...(partition && { partition: { key: partition.key, from: partition.start, to: partition.end } }),
+    ...(state.cursor !== undefined && { cursor: state.cursor }),
+  })
+  const known = state.codeVersion === asset.codeVersion ? state.materialized : new IntervalSet()
+  const result = await scope.ingestion.ingest({
+    target: asset.target,
+    quarantine,
+    ref: branch,
+    schema: asset.schema,
+    inputs: read.inputs,
+    strategy: writeStrategy(asset),
+    ...(planned.interval && asset.partitions && { interval: engineInterval(asset, planned.interval) }),
+    partitioning: [
+      ...(asset.partitions ? [{ column: asset.partitions.column, transform: asset.partitions.unit }] : []),
+      ...asset.partitionBy,
+    ],
+    unexpectedColumns: asset.unexpectedColumns,
+    runId: scope.runId,
+    ...(asset.description !== undefined && { doc: asset.description }),
+    properties: assetStateProperties({
+      codeVersion: asset.codeVersion,
+      ...(planned.interval && { materialized: known.plus(new IntervalSet([planned.interval])) }),
+      ...(version !== undefined && { sourceVersion: version }),
+      ...(read.cursor !== undefined && { cursor: read.cursor }),
+    }),
+    summary: {
+      'phlo.run-id': scope.runId,
+      ...(planned.partition !== undefined && { 'phlo.partition': planned.partition }),
+    },
+    message: `Ingest ${asset.key}${planned.partition === undefined ? '' : ` ${planned.partition}`}`,
+    onProgress: (progress) => scope.journal.record({ type: 'step-progress', step, progress }),
+    signal,
+  })
+  scope.writes.add(asset.key)
+  scope.writes.add(formatIdentifier(quarantine))
+  const check = await schemaCheck(scope, asset, planned, result)
+  const { snapshotId: _, ...event } = result
+  const error = rejection(asset, result)
+  return { rows: result.written, event: { ingest: event }, checks: [check], ...(error && { error }) }
+}
+
+/** Rejected rows fail an asset that is strict, and any asset of which nothing is left. */
+function rejection(
+  asset: IngestionAsset,
+  { read, written, rejected, rejectedRules }: IngestResult,
+): PhloError | undefined {
+  const nothingLeft = rejected > 0 && written === 0
+  if (rejected === 0 || !(asset.strict || nothingLeft)) return undefined
+  const rules = rejectedRules.map(({ rule, rows }) => `${rule} (${rows})`).join(', ')
+  return new PhloError('PHLO_INGEST_REJECTED', `${rejected} of ${read} rows of ${asset.key} were rejected: ${rules}`, {
+    hint: nothingLeft
+      ? 'Not one row met the schema, so the source probably changed.'
+      : 'The asset is strict: mend the source or the schema.',
+    context: { rejected, read, rules: rejectedRules },
+  })
+}
+
+/** The schema's contract as a check result, so that it stands with the others. */
+async function schemaCheck(
+  scope: RunScope,
+  asset: IngestionAsset,
+  planned: PlannedStep,
+  result: IngestResult,
+): Promise<CheckResult> {
+  const { rejectedSql } = result
+  const sample =
+    rejectedSql === undefined
+      ? undefined
+      : await readRows(await scope.queries.query(rejectedSql, { ref: scope.branch }), sampleSize)
+  const failed = rejection(asset, result) !== undefined
+  return {
+    asset: asset.key,
+    name: schemaCheckName,
+    kind: 'schema',
+    description: `every row meets the schema (${asset.schema.columns.length} columns)`,
+    status: result.rejected === 0 ? 'passed' : failed ? 'failed' : 'warned',
+    severity: failed ? 'error' : 'warn',
+    blocking: true,
+    ...(result.rejected > 0 && {
+      observed: `${result.rejected} rows in quarantine: ${result.rejectedRules.map(({ rule, rows }) => `${rule} ${rows}`).join(', ')}`,
+    }),
+    metadata: {
+      source: 'phlo',
+      ...(planned.partition !== undefined && { partition_key: planned.partition }),
+      failed_count: result.rejected,
+      total_count: result.read,
+      ...(rejectedSql !== undefined && { query_or_sql: rejectedSql, repro_sql: rejectedSql }),
+      ...(sample !== undefined && { sample }),
+    },
+  }
+}
+
+function writeStrategy(asset: IngestionAsset): WriteStrategy {
+  // A partition is taken in whole each time: appending to it twice would double it.
+  return asset.strategy.kind === 'append' && asset.partitions ? { kind: 'overwrite' } : asset.strategy
+}
+
+function columnType(asset: IngestionAsset): string {
+  const column = asset.schema.columns.find(({ name }) => name === asset.partitions?.column)
+  return typeof column?.type === 'string' ? column.type : 'timestamp'
+}
+
+function engineInterval(asset: IngestionAsset, { from, to }: Interval): PartitionInterval {
+  const type = columnType(asset)
+  return { column: asset.partitions?.column as string, from: instantText(from, type), to: instantText(to, type) }
+}
+
+function loadPartition(asset: IngestionAsset, interval: Interval) {
+  const unit = asset.partitions?.unit ?? 'day'
+  const type = columnType(asset)
+  return {
+    key: describeInterval(unit, interval),
+    start: instantText(interval.from, type),
+    end: instantText(interval.to, type),
+  }
+}
+
+function loadContext(scope: RunScope, partition: LoadContext['partition']): LoadContext {
+  return {
+    ...(partition && { partition }),
+    run: { id: scope.runId, ref: scope.branch },
+    signal: scope.signal,
+    query: async (sql) => {
+      for (const { identifier } of await scope.queries.tables(sql)) scope.reads.add(formatIdentifier(identifier))
+      return readRows(await scope.queries.query(sql, { ref: scope.branch, signal: scope.signal }))
+    },
+  }
+}

@@ -1,0 +1,72 @@
+import {
+  PhloError,
+  type Source,
+  type SourceInput,
+  type SourceRead,
+  type SourceReadContext,
+  type SourceSpec,
+} from '@phlo/ports'
+import type { IngestionAsset, LoadContext, LoadResult } from '../assets/asset.js'
+import { nearest } from '../nearest.js'
+
+/** What an ingestion asset has to read, from a source plugin or from its own function. */
+export async function readSource(
+  asset: IngestionAsset,
+  sources: readonly Source[],
+  load: LoadContext,
+  read: SourceReadContext,
+): Promise<SourceRead> {
+  const given = asset.source.kind === 'static' ? asset.source.spec : await loaded(asset, load)
+  if (isSpec(given)) return findSource(sources, given, asset).read(given.options, read)
+  if (isInput(given)) return { inputs: [given] }
+  return { inputs: [{ type: 'rows', rows: given, name: asset.key }] }
+}
+
+async function loaded(asset: IngestionAsset, context: LoadContext): Promise<LoadResult> {
+  if (asset.source.kind !== 'function') throw new PhloError('PHLO_INTERNAL', `${asset.key} has no function`)
+  let result: LoadResult | undefined
+  try {
+    result = await asset.source.load(context)
+  } catch (error) {
+    throw new PhloError(
+      'PHLO_SOURCE_FAILED',
+      `The function of ${asset.key} failed: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        ...(asset.location && { location: asset.location }),
+        cause: error,
+      },
+    )
+  }
+  if (typeof result === 'object' && result !== null) return result
+  throw new PhloError(
+    'PHLO_WORKFLOW_INVALID',
+    `The function of ${asset.key} gave ${String(result)} instead of a source or rows`,
+    {
+      hint: 'Return files({ … }), an array of rows, or make it an async generator that yields rows.',
+      ...(asset.location && { location: asset.location }),
+    },
+  )
+}
+
+function isSpec(value: LoadResult): value is SourceSpec {
+  return 'kind' in value && typeof value.kind === 'string' && 'options' in value
+}
+
+function isInput(value: LoadResult): value is SourceInput {
+  return 'type' in value && (value.type === 'files' || value.type === 'rows')
+}
+
+function findSource(sources: readonly Source[], spec: SourceSpec, asset: IngestionAsset): Source {
+  const source = sources.find(({ kind }) => kind === spec.kind)
+  if (source) return source
+  const known = sources.map(({ kind }) => kind)
+  const near = nearest(spec.kind, known)
+  throw new PhloError(
+    'PHLO_PORT_MISSING',
+    `${asset.key} reads from a source of kind ${JSON.stringify(spec.kind)}, which no plugin provides`,
+    {
+      hint: `${near === undefined ? '' : `Did you mean ${near}? `}Known: ${known.join(', ') || 'none'}. Add the plugin under plugins in phlo.yaml.`,
+      ...(asset.location && { location: asset.location }),
+    },
+  )
+}

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+
+/** A plugin in a place of a profile: `{ use: minio, with: { bucket: lake } }`. */
+export const PluginUse = z.strictObject({
+  /** A short name (`local`), an npm package's name, or a path from the project's folder. */
+  use: z.string().min(1),
+  /** The plugin's own options. */
+  with: z.record(z.string(), z.unknown()).optional(),
+})
+export type PluginUse = z.infer<typeof PluginUse>
+
+/** The places of a profile, each taken by one plugin. */
+export const profilePlaces = ['storage', 'catalog', 'engine', 'state'] as const
+export type ProfilePlace = (typeof profilePlaces)[number]
+
+const Profile = z.strictObject({
+  storage: PluginUse.optional(),
+  catalog: PluginUse.optional(),
+  engine: PluginUse.optional(),
+  state: PluginUse.optional(),
+})
+export type Profile = z.infer<typeof Profile>
+
+const durationPattern = /^(\d+)(m|h|d)$/
+
+export const ProjectConfig = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, 'must be letters, digits, "_" and "-"'),
+  /** The profile to use where no other is chosen. */
+  profile: z.string().default('local'),
+  profiles: z.record(z.string(), Profile).default({}),
+  /** Folder of the TypeScript files that declare assets. */
+  workflows: z.string().default('workflows'),
+  transforms: PluginUse.optional(),
+  audit: z
+    .strictObject({
+      branch: z.string().includes('{run_id}', { error: 'must contain {run_id}' }).default('pipeline-run-{run_id}'),
+      keepFailed: z.string().regex(durationPattern, 'must be a duration such as 7d, 12h or 30m').default('7d'),
+    })
+    .prefault({}),
+  /** Further plugins. */
+  plugins: z.array(PluginUse).default([]),
+})
+export type ProjectConfig = z.infer<typeof ProjectConfig>
+
+/** Milliseconds of `7d`, `12h`, `30m`. */
+export function parseDuration(text: string): number {
+  const match = durationPattern.exec(text)
+  if (!match) throw new RangeError(`${text} is no duration`)
+  const unit = { m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'm' | 'h' | 'd']
+  return Number(match[1]) * unit
+}
+
+/** What stands where phlo.yaml says nothing: it needs nothing but Node. */
+export const defaultPlugins: Readonly<Record<ProfilePlace, string>> = {
+  storage: 'local',
+  catalog: 'embedded',
+  engine: 'duckdb',
+  state: 'sqlite',
+}
+
+/** Plugins that every project has. */
+export const standardPlugins = ['@phlo/quality', '@phlo/source-files']

@@ -1,0 +1,22 @@
+import { type AggregateValues, type CheckContext, PhloError, type StandardSchema } from '@phlo/ports'
+import type { z } from 'zod'
+
+/** zod's schemas are Standard Schemas; this says so to the compiler without spelling out zod's own generics. */
+export function standardSchema<T>(schema: z.ZodType<T>): StandardSchema<T> {
+  return schema as unknown as StandardSchema<T>
+}
+
+/** The column's Iceberg type as text. Throws PHLO_CHECK_INVALID for nested columns. */
+export function primitiveType(context: CheckContext, column: string): string {
+  const type = context.columns.find(({ name }) => name === column)?.type
+  if (typeof type === 'string') return type
+  throw new PhloError('PHLO_CHECK_INVALID', `The column ${column} is nested, and this check looks at plain values`)
+}
+
+export function numberOf(values: AggregateValues, alias: string): number {
+  return Number(values[alias] ?? 0)
+}
+
+export function columnList(columns: readonly string[]): string {
+  return columns.join(', ')
+}

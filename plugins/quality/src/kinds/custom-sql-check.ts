@@ -1,0 +1,29 @@
+import { type CheckKind, PhloError } from '@phlo/ports'
+import { z } from 'zod'
+import { standardSchema } from './common.js'
+
+const Options = z
+  .strictObject({
+    /** A condition that must hold for every row; NULL does not hold. */
+    condition: z.string().min(1).optional(),
+    /** A SELECT of the rows that are wrong. */
+    failingRows: z.string().min(1).optional(),
+  })
+  .refine(({ condition, failingRows }) => (condition === undefined) !== (failingRows === undefined), {
+    error: 'give either condition or failingRows',
+  })
+type Options = z.infer<typeof Options>
+
+/** The user's own SQL. */
+export const customSqlCheck: CheckKind<Options> = {
+  kind: 'custom_sql',
+  options: standardSchema(Options),
+  columns: () => [],
+  describe: ({ condition, failingRows }) => condition ?? `no rows from: ${failingRows ?? ''}`,
+  compile: ({ condition, failingRows }) => {
+    if (failingRows !== undefined) return { type: 'query', failingRows: () => failingRows.trim().replace(/;\s*$/, '') }
+    if (condition === undefined) throw new PhloError('PHLO_CHECK_INVALID', 'A custom_sql check needs a condition')
+    // In parentheses and on lines of its own, so that neither an OR nor a comment in it reaches what is around it.
+    return { type: 'rows', failing: `((\n${condition}\n) IS NOT TRUE)`, columns: [] }
+  },
+}

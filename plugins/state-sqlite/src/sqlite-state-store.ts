@@ -1,0 +1,146 @@
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import {
+  errorMessage,
+  hasSystemCode,
+  PhloError,
+  type RunEventRecord,
+  type RunRecord,
+  type RunStatus,
+  type StateStore,
+} from '@phlo/ports'
+import type { Database } from 'libsql'
+
+/** What the tables look like, one step a version; a file of an older version is brought up step by step. */
+const migrations = [
+  `CREATE TABLE runs (
+     id TEXT PRIMARY KEY,
+     status TEXT NOT NULL,
+     started_at INTEGER NOT NULL,
+     record TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX runs_by_start ON runs (started_at DESC);
+   CREATE TABLE run_events (
+     run_id TEXT NOT NULL,
+     seq INTEGER NOT NULL,
+     time INTEGER NOT NULL,
+     type TEXT NOT NULL,
+     data TEXT NOT NULL,
+     PRIMARY KEY (run_id, seq)
+   ) STRICT, WITHOUT ROWID;`,
+]
+
+/** How long a process waits for another one's write, in milliseconds. */
+const patience = 10_000
+
+/** Runs and their events in a SQLite file. The file is opened when it is first needed. */
+export class SqliteStateStore implements StateStore {
+  private readonly file: string
+  private opening: Promise<Database> | undefined
+
+  constructor(file: string) {
+    this.file = file
+  }
+
+  async putRun(run: RunRecord): Promise<void> {
+    await this.using((database) =>
+      database
+        .prepare(
+          'INSERT INTO runs (id, status, started_at, record) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET status = excluded.status, record = excluded.record',
+        )
+        .run(run.id, run.status, run.startedAt, JSON.stringify(run)),
+    )
+  }
+
+  async getRun(id: string): Promise<RunRecord | undefined> {
+    const row = await this.using(
+      (database) => database.prepare('SELECT record FROM runs WHERE id = ?').get(id) as { record: string } | undefined,
+    )
+    return row && (JSON.parse(row.record) as RunRecord)
+  }
+
+  async listRuns(options: { limit?: number; status?: RunStatus } = {}): Promise<readonly RunRecord[]> {
+    const where = options.status === undefined ? '' : 'WHERE status = ?'
+    const values = options.status === undefined ? [] : [options.status]
+    const rows = await this.using(
+      (database) =>
+        database
+          .prepare(`SELECT record FROM runs ${where} ORDER BY started_at DESC, id DESC LIMIT ?`)
+          .all(...values, options.limit ?? -1) as { record: string }[],
+    )
+    return rows.map(({ record }) => JSON.parse(record) as RunRecord)
+  }
+
+  async appendEvents(runId: string, events: readonly RunEventRecord[]): Promise<void> {
+    await this.using((database) => {
+      const insert = database.prepare('INSERT INTO run_events (run_id, seq, time, type, data) VALUES (?, ?, ?, ?, ?)')
+      database.transaction(() => {
+        for (const { seq, time, type, data } of events) insert.run(runId, seq, time, type, JSON.stringify(data ?? null))
+      })()
+    })
+  }
+
+  async listEvents(runId: string, options: { after?: number } = {}): Promise<readonly RunEventRecord[]> {
+    const rows = await this.using(
+      (database) =>
+        database
+          .prepare('SELECT seq, time, type, data FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq')
+          .all(runId, options.after ?? 0) as (Omit<RunEventRecord, 'data'> & { data: string })[],
+    )
+    return rows.map(({ seq, time, type, data }) => ({ seq, time, type, data: JSON.parse(data) as unknown }))
+  }
+
+  async close(): Promise<void> {
+    const opening = this.opening
+    this.opening = undefined
+    const database = await opening?.catch(() => undefined)
+    database?.close()
+  }
+
+  private async using<T>(work: (database: Database) => T): Promise<T> {
+    try {
+      this.opening ??= this.open()
+      return work(await this.opening)
+    } catch (error) {
+      const busy = hasSystemCode(error, 'SQLITE_BUSY', 'SQLITE_LOCKED')
+      throw new PhloError('PHLO_STATE_FAILED', `The state file ${this.file} cannot be used: ${errorMessage(error)}`, {
+        hint: busy
+          ? 'Another process holds it; try again.'
+          : 'Nothing but the history of runs is in it: it can be moved away.',
+        retryable: busy,
+        cause: error,
+      })
+    }
+  }
+
+  private async open(): Promise<Database> {
+    await mkdir(path.dirname(this.file), { recursive: true })
+    const { default: Sqlite } = await import('libsql')
+    const database = new Sqlite(this.file)
+    database.exec(`PRAGMA busy_timeout = ${patience}`)
+    // Readers and a writer side by side; a commit survives the process, and with FULL also the machine.
+    database.exec('PRAGMA journal_mode = WAL')
+    database.exec('PRAGMA synchronous = NORMAL')
+    migrate(database)
+    return database
+  }
+}
+
+/** Throws for a file that a newer version has written. */
+function migrate(database: Database): void {
+  const version = () => (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
+  if (version() === migrations.length) return
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    // Another process may have done it while this one waited.
+    const from = version()
+    if (from > migrations.length)
+      throw new Error(`it is of version ${from}, and this version of Phlo knows ${migrations.length}`)
+    for (const step of migrations.slice(from)) database.exec(step)
+    database.exec(`PRAGMA user_version = ${migrations.length}`)
+    database.exec('COMMIT')
+  } catch (error) {
+    database.exec('ROLLBACK')
+    throw error
+  }
+}

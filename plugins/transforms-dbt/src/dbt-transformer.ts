@@ -1,0 +1,328 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import {
+  type DeclaredTest,
+  formatIdentifier,
+  PhloError,
+  type SourceLocation,
+  type SqlDialect,
+  type TableIdentifier,
+  type Transformer,
+  type TransformModel,
+} from '@phlo/ports'
+import { type DbtProject, readDbtProject, type YamlTest } from './dbt-project.js'
+import { type Call, type Literal, parseCall } from './expression.js'
+import { renderTemplate, type TemplateCall } from './template.js'
+import { dbtTestName, dbtTestSeverity } from './tests.js'
+
+/** A model's file before its references are resolved. */
+interface Draft {
+  readonly name: string
+  readonly file: string
+  readonly text: string
+  readonly target: TableIdentifier
+  readonly config: ModelConfig
+}
+
+interface ModelConfig {
+  readonly schema?: string
+  readonly tags: readonly string[]
+  readonly partitionBy: readonly string[]
+}
+
+/** SQL models of a dbt project, made into tables. */
+export class DbtTransformer implements Transformer {
+  private readonly dir: string
+  private readonly dialect: SqlDialect
+
+  constructor(dir: string, dialect: SqlDialect) {
+    this.dir = dir
+    this.dialect = dialect
+  }
+
+  async models(): Promise<readonly TransformModel[]> {
+    const project = await readDbtProject(this.dir)
+    const drafts = new Map<string, Draft>()
+    for (const { file, folders } of project.models) {
+      const draft = await readDraft(project, file, folders)
+      const other = drafts.get(draft.name)
+      if (other) {
+        throw new PhloError('PHLO_ASSET_DUPLICATE', `Two models are named ${draft.name}`, {
+          hint: `The other is ${other.file}.`,
+          location: { file, line: 1 },
+        })
+      }
+      drafts.set(draft.name, draft)
+    }
+    for (const [name, { location }] of project.properties) {
+      if (!drafts.has(name))
+        throw new PhloError('PHLO_ASSET_UNKNOWN', `There is no model ${name}`, {
+          hint: hintFor(name, drafts),
+          location,
+        })
+    }
+    const singular = await this.singularTests(project, drafts)
+    return [...drafts.values()].map((draft) => this.model(project, draft, drafts, singular))
+  }
+
+  private model(
+    project: DbtProject,
+    draft: Draft,
+    drafts: ReadonlyMap<string, Draft>,
+    singular: ReadonlyMap<string, readonly DeclaredTest[]>,
+  ): TransformModel {
+    const inputs = new Map<string, TableIdentifier>()
+    const sql = renderTemplate(draft.text, draft.file, (call) => {
+      if (call.name === 'config') return ''
+      const value = this.resolve(project, drafts, call, draft.file)
+      if (typeof value === 'string') return value
+      inputs.set(formatIdentifier(value), value)
+      return this.dialect.table(value)
+    })
+    const properties = project.properties.get(draft.name)
+    return {
+      target: draft.target,
+      name: draft.name,
+      inputs: [...inputs.values()],
+      ...(properties?.description !== undefined && { description: properties.description }),
+      columnDocs: properties?.columnDocs ?? {},
+      partitionBy: draft.config.partitionBy,
+      tags: draft.config.tags,
+      tests: [
+        ...(properties?.tests ?? []).map((test) => this.genericTest(project, draft, drafts, test)),
+        ...(singular.get(draft.name) ?? []),
+      ],
+      sql,
+      location: { file: draft.file, line: 1 },
+    }
+  }
+
+  /** A table for `ref` and `source`, text for `var`. */
+  private resolve(
+    project: DbtProject,
+    drafts: ReadonlyMap<string, Draft>,
+    call: TemplateCall | (Call & Partial<TemplateCall>),
+    file: string,
+  ): TableIdentifier | string {
+    const location: SourceLocation = {
+      file,
+      ...(call.line !== undefined && { line: call.line }),
+      ...(call.column !== undefined && { column: call.column }),
+    }
+    const texts = call.positional.map(String)
+    switch (call.name) {
+      case 'ref': {
+        const name = texts.at(-1) ?? ''
+        const draft = drafts.get(name)
+        if (draft) return draft.target
+        throw new PhloError('PHLO_ASSET_UNKNOWN', `There is no model ${JSON.stringify(name)}`, {
+          hint: hintFor(name, drafts),
+          location,
+        })
+      }
+      case 'source': {
+        const [source, table] = texts
+        if (source === undefined || table === undefined) {
+          throw new PhloError('PHLO_TEMPLATE_INVALID', 'source() takes two names', {
+            hint: "Write source('bronze', 'flights').",
+            location,
+          })
+        }
+        // A source that no file describes names the table itself.
+        const declared = project.sources.get(`${source}.${table}`)
+        return { namespace: [declared?.schema ?? source], name: declared?.name ?? table }
+      }
+      case 'var': {
+        const [name, fallback] = call.positional
+        const own = (project.settings.vars?.[project.settings.name] as Record<string, unknown> | undefined)?.[
+          String(name)
+        ]
+        const value = own ?? project.settings.vars?.[String(name)] ?? fallback
+        if (value !== undefined) return String(value as Literal)
+        throw new PhloError('PHLO_TEMPLATE_INVALID', `The variable ${String(name)} is not set`, {
+          hint: 'Set it under vars in dbt_project.yml.',
+          location,
+        })
+      }
+      default:
+        throw new PhloError('PHLO_TEMPLATE_INVALID', `${call.name}() is not supported yet`, {
+          hint: "Models may use ref('…'), source('…', '…'), config(…) and var('…').",
+          location,
+        })
+    }
+  }
+
+  private genericTest(
+    project: DbtProject,
+    draft: Draft,
+    drafts: ReadonlyMap<string, Draft>,
+    test: YamlTest,
+  ): DeclaredTest {
+    const { location } = test
+    const { severity, config, tags, ...rest } = test.arguments as {
+      severity?: string
+      config?: { severity?: string; tags?: string[] }
+      tags?: string[]
+    }
+    const given = rest as Record<string, unknown>
+    const column = test.column ?? (given['column_name'] as string | undefined)
+    const declared = severity ?? config?.severity
+    const allTags = [...(tags ?? []), ...(config?.tags ?? [])]
+    const base = {
+      name: dbtTestName(test.type, column === undefined ? draft.name : `${draft.name}.${column}`),
+      severity: dbtTestSeverity({ type: test.type, tags: allTags, ...(declared !== undefined && { declared }) }),
+      location,
+    }
+    const needColumn = () => {
+      if (column !== undefined) return column
+      throw new PhloError('PHLO_CHECK_INVALID', `The test ${test.type} needs a column`, { location })
+    }
+    switch (test.type) {
+      case 'not_null':
+        return { ...base, kind: 'null', options: { columns: [needColumn()] } }
+      case 'unique':
+        return { ...base, kind: 'unique', options: { columns: [needColumn()] } }
+      case 'accepted_values':
+        return { ...base, kind: 'accepted_values', options: { column: needColumn(), values: given['values'] } }
+      case 'relationships': {
+        const call = parseCall(String(given['to']))
+        const table = call && this.resolve(project, drafts, call, location.file)
+        if (typeof table !== 'object')
+          throw new PhloError('PHLO_CHECK_INVALID', 'relationships needs `to: ref(…)` or `to: source(…)`', { location })
+        return {
+          ...base,
+          kind: 'referential',
+          options: { column: needColumn(), to: formatIdentifier(table), field: given['field'] },
+        }
+      }
+      default:
+        throw new PhloError('PHLO_CHECK_INVALID', `The test ${test.type} is not supported yet`, {
+          hint: 'Use not_null, unique, accepted_values or relationships, or a SELECT of the wrong rows in tests/.',
+          location,
+        })
+    }
+  }
+
+  /** Each file in `tests/` is a SELECT of wrong rows; it belongs to the first model that it refers to. */
+  private async singularTests(
+    project: DbtProject,
+    drafts: ReadonlyMap<string, Draft>,
+  ): Promise<Map<string, DeclaredTest[]>> {
+    const tests = new Map<string, DeclaredTest[]>()
+    for (const file of project.tests) {
+      let owner: string | undefined
+      let severity: string | undefined
+      const tags: string[] = []
+      const sql = renderTemplate(await readFile(file, 'utf8'), file, (call) => {
+        if (call.name === 'config') {
+          if (typeof call.named['severity'] === 'string') severity = call.named['severity']
+          tags.push(...strings(call.named['tags']))
+          return ''
+        }
+        const value = this.resolve(project, drafts, call, file)
+        if (typeof value === 'string') return value
+        if (call.name === 'ref') owner ??= String(call.positional.at(-1))
+        return this.dialect.table(value)
+      })
+      if (owner === undefined) {
+        throw new PhloError('PHLO_CHECK_INVALID', 'A test must refer to a model', {
+          hint: "Select from {{ ref('…') }}.",
+          location: { file, line: 1 },
+        })
+      }
+      tests.set(owner, [
+        ...(tests.get(owner) ?? []),
+        {
+          kind: 'custom_sql',
+          options: { failingRows: sql },
+          name: dbtTestName(path.basename(file, '.sql'), owner),
+          severity: dbtTestSeverity({ tags, ...(severity !== undefined && { declared: severity }) }),
+          location: { file, line: 1 },
+        },
+      ])
+    }
+    return tests
+  }
+}
+
+async function readDraft(project: DbtProject, file: string, folders: readonly string[]): Promise<Draft> {
+  const text = await readFile(file, 'utf8')
+  const name = path.basename(file, '.sql')
+  let own: Record<string, unknown> = {}
+  let place: { line: number; column: number } = { line: 1, column: 1 }
+  renderTemplate(text, file, (call) => {
+    if (call.name !== 'config') return ''
+    own = { ...own, ...call.named }
+    place = { line: call.line, column: call.column }
+    return ''
+  })
+  const properties = project.properties.get(name)?.config ?? {}
+  const config = { ...folderConfig(project, folders, name), ...properties, ...own }
+  return { name, file, text, ...modelTarget(name, file, folders, config, place) }
+}
+
+function modelTarget(
+  name: string,
+  file: string,
+  folders: readonly string[],
+  config: Readonly<Record<string, unknown>>,
+  place: { line: number; column: number },
+) {
+  const location = { file, ...place }
+  const { materialized = 'table', schema, tags, partition_by: partitionBy, alias, enabled, ...others } = config
+  if (materialized !== 'table') {
+    throw new PhloError(
+      'PHLO_UNSUPPORTED',
+      `The model ${name} is materialized as ${JSON.stringify(materialized)}, which is not supported yet`,
+      {
+        hint: "Use materialized='table', which is the default.",
+        location,
+      },
+    )
+  }
+  const [unknown] = Object.keys(others)
+  if (unknown !== undefined || enabled === false) {
+    throw new PhloError(
+      'PHLO_UNSUPPORTED',
+      `The config ${unknown ?? 'enabled'} of the model ${name} is not supported yet`,
+      { location },
+    )
+  }
+  const namespace = typeof schema === 'string' ? schema : folders[0]
+  if (namespace === undefined) {
+    throw new PhloError('PHLO_CONFIG_INVALID', `The model ${name} has no schema`, {
+      hint: "Put it into a folder, or write {{ config(schema='…') }}.",
+      location,
+    })
+  }
+  return {
+    target: { namespace: [namespace], name: typeof alias === 'string' ? alias : name },
+    config: { tags: strings(tags), partitionBy: strings(partitionBy) },
+  }
+}
+
+/** Configs of dbt_project.yml that apply to a folder: deeper ones win. A `+` marks a config where a folder could be. */
+function folderConfig(project: DbtProject, folders: readonly string[], name: string): Record<string, unknown> {
+  const known = new Set(['materialized', 'schema', 'tags', 'partition_by', 'enabled', 'alias'])
+  let config: Record<string, unknown> = {}
+  let level: unknown = project.settings.models
+  for (const key of [undefined, project.settings.name, ...folders, name]) {
+    if (key !== undefined) level = (level as Record<string, unknown> | undefined)?.[key]
+    if (typeof level !== 'object' || level === null) return config
+    for (const [option, value] of Object.entries(level)) {
+      if (option.startsWith('+')) config = { ...config, [option.slice(1)]: value }
+      else if (known.has(option) && typeof value !== 'object') config = { ...config, [option]: value }
+    }
+  }
+  return config
+}
+
+function strings(value: unknown): string[] {
+  if (value === undefined || value === null) return []
+  return (Array.isArray(value) ? value : [value]).map(String)
+}
+
+function hintFor(name: string, drafts: ReadonlyMap<string, Draft>): string {
+  const close = [...drafts.keys()].filter((candidate) => candidate.includes(name) || name.includes(candidate))
+  return close.length > 0 ? `Did you mean ${close.join(' or ')}?` : `Models: ${[...drafts.keys()].join(', ')}.`
+}
