@@ -1,0 +1,33 @@
+export { asset } from './asset.js'
+export {
+  acceptedValues,
+  type Check,
+  check,
+  type CheckOptions,
+  count,
+  fresh,
+  holds,
+  length,
+  noRows,
+  notNull,
+  pattern,
+  range,
+  refersTo,
+  unique,
+} from './checks.js'
+export type { Duration } from './durations.js'
+export {
+  type AssetHandle,
+  type ColumnOf,
+  ingestion,
+  type IngestionOptions,
+  type IngestionSource,
+  type MergeOptions,
+} from './ingestion.js'
+export { daily, hourly, monthly, type PartitionOptions, type Partitions, yearly } from './partitions.js'
+export { type CheckFunctions, quality } from './quality.js'
+export { schedule, type ScheduleOptions } from './schedule.js'
+export { files, type FilesOptions, source } from './sources.js'
+export type { LoadContext, LoadPartition, LoadResult } from '@phlo/core'
+export { field, type FieldOptions } from '@phlo/schema'
+export { z } from 'zod'

@@ -1,0 +1,278 @@
+import { createHash } from 'node:crypto'
+import {
+  type AssetCheck,
+  assetKey,
+  type AssetStrategy,
+  checkCron,
+  type IngestionAsset,
+  type LoadContext,
+  type LoadResult,
+} from '@phlo/core'
+import {
+  formatIdentifier,
+  isPhloError,
+  parseIdentifier,
+  PhloError,
+  type RowSchema,
+  type SourceLocation,
+  type SourceSpec,
+} from '@phlo/ports'
+import { rowSchemaFromZod } from '@phlo/schema'
+import type { z } from 'zod'
+import { fresh, unique } from './checks.js'
+import { declarations } from './collector.js'
+import { declaredAt } from './declared-at.js'
+import { type Duration, milliseconds } from './durations.js'
+import { partitionDefinition, type Partitions } from './partitions.js'
+
+/** Names of a schema's columns. */
+export type ColumnOf<Schema extends z.ZodObject> = keyof z.output<Schema> & string
+
+/** A declared asset, to be named in checks and as something others are made of. */
+export interface AssetHandle<out Column extends string = string> {
+  /** `namespace.name`. */
+  readonly key: string
+  /** Never set: carries the columns' names. */
+  readonly columns?: Column
+}
+
+/** How new rows meet those with the same key. */
+export interface MergeOptions {
+  /**
+   * `merge` (default with a `uniqueKey` and without partitions): they replace those with the same key.
+   * `overwrite` (default otherwise): they replace the partition, or the table.
+   * `append`: they are added.
+   */
+  readonly strategy?: 'merge' | 'overwrite' | 'append'
+  /** Of several new rows with one key, which counts; `hash`: all that differ. Default `last`. */
+  readonly keep?: 'first' | 'last' | 'hash'
+}
+
+export interface IngestionOptions<Schema extends z.ZodObject> {
+  /** The table's own name. */
+  readonly name: string
+  /** The table's namespace. Default `bronze`. */
+  readonly namespace?: string
+  readonly group?: string
+  readonly description?: string
+  readonly tags?: readonly string[]
+  /** What a row must be. `z.looseObject` leaves columns out that it does not name; otherwise they are an error. */
+  readonly schema: Schema
+  readonly uniqueKey?: ColumnOf<Schema> | readonly ColumnOf<Schema>[]
+  readonly merge?: MergeOptions
+  readonly partitions?: Partitions<ColumnOf<Schema>>
+  /** Further Iceberg partitioning, for instance `bucket(16, id)` or `region`. */
+  readonly partitionBy?: readonly string[]
+  /** Any rejected row fails the asset. Default: rejected rows go to quarantine, and all of them failing fails it. */
+  readonly strict?: boolean
+  /** When it is due, five fields. */
+  readonly cron?: string
+  /** How old the newest row may be, by `column` or the partitions' column. */
+  readonly freshness?: { readonly warn?: Duration; readonly fail?: Duration; readonly column?: ColumnOf<Schema> }
+  /** Assets that must be there first; their tables can be read with `ctx.query`. */
+  readonly deps?: readonly (AssetHandle | string)[]
+}
+
+/** A source, or a function that gives one, rows, or an (async) iterable of rows. */
+export type IngestionSource = SourceSpec | ((context: LoadContext) => LoadResult | Promise<LoadResult>)
+
+type MethodDecorator = <This, Result extends LoadResult | Promise<LoadResult>>(
+  method: (this: This, context: LoadContext) => Result,
+  context: ClassMethodDecoratorContext<This, (this: This, context: LoadContext) => Result>,
+) => void
+
+/**
+ * Declares an asset that brings data in. With a source or function it gives the asset; without, a standard decorator for
+ * a method of a class, which becomes the function.
+ *
+ * @example
+ * export const airports = ingestion(
+ *   { name: 'airports', schema: Airport, uniqueKey: 'iata' },
+ *   files({ path: 'data/airports.csv' }),
+ * )
+ */
+export function ingestion<Schema extends z.ZodObject>(
+  options: IngestionOptions<Schema>,
+  source: IngestionSource,
+): AssetHandle<ColumnOf<Schema>>
+export function ingestion<Schema extends z.ZodObject>(options: IngestionOptions<Schema>): MethodDecorator
+export function ingestion<Schema extends z.ZodObject>(
+  options: IngestionOptions<Schema>,
+  source?: IngestionSource,
+): AssetHandle<ColumnOf<Schema>> | MethodDecorator {
+  const location = declaredAt()
+  if (source !== undefined) return declare(options, source, location)
+  return (method, context) => {
+    if (context.kind !== 'method') throw invalid('ingestion() decorates methods', location)
+    // A static method is called on its class, any other on an instance, which the loader makes of exported classes.
+    let self: unknown
+    context.addInitializer(function (this: unknown) {
+      self = this
+    })
+    if (!context.static && context.metadata) declarations().decorated.push(context.metadata)
+    const load = (given: LoadContext) => {
+      if (self !== undefined) return (method as (this: unknown, given: LoadContext) => LoadResult).call(self, given)
+      throw invalid(
+        `The class of the method ${String(context.name)} must be exported, or the method be static`,
+        location,
+      )
+    }
+    // The text of the method, not of this wrapper, is what makes the asset what it is.
+    declare(options, Object.assign(load, { toString: () => method.toString() }), location)
+  }
+}
+
+function declare<Schema extends z.ZodObject>(
+  options: IngestionOptions<Schema>,
+  source: IngestionSource,
+  location: SourceLocation | undefined,
+): AssetHandle<ColumnOf<Schema>> {
+  const asset = withLocation(location, () =>
+    makeAsset(options as unknown as IngestionOptions<z.ZodObject>, source, location),
+  )
+  declarations().assets.push(asset)
+  return { key: asset.key }
+}
+
+function makeAsset(
+  options: IngestionOptions<z.ZodObject>,
+  source: IngestionSource,
+  location: SourceLocation | undefined,
+): IngestionAsset {
+  const target = parseIdentifier(formatIdentifier({ namespace: [options.namespace ?? 'bronze'], name: options.name }))
+  if (!target) throw invalid(`${JSON.stringify(options.name)} cannot be a table’s name`, location)
+  const { rows, loose } = rowSchemaFromZod(options.schema)
+  const key = keyColumns(options, rows, location)
+  const strategy = strategyOf(options, key, location)
+  const partitions = options.partitions && partitionDefinition(options.partitions)
+  if (partitions) checkPartitionColumn(partitions.column, rows, location)
+  if (options.cron !== undefined) checkCron(options.cron, 'UTC', location)
+  const partitionBy = (options.partitionBy ?? []).map(parsePartition)
+  const freshness = freshnessOf(options)
+  return {
+    kind: 'ingestion',
+    key: assetKey(target),
+    target,
+    ...(options.group !== undefined && { group: options.group }),
+    ...(options.description !== undefined && { description: options.description }),
+    tags: options.tags ?? [],
+    upstream: (options.deps ?? []).map((dep) => (typeof dep === 'string' ? dep : dep.key)),
+    checks: ownChecks(options, rows, key, strategy, location),
+    codeVersion: hash({ rows, strategy, partitions, partitionBy, source: sourceText(source) }),
+    ...(location && { location }),
+    schema: rows,
+    strategy,
+    ...(partitions && { partitions }),
+    partitionBy,
+    unexpectedColumns: loose ? 'discard_value' : 'freeze',
+    strict: options.strict ?? false,
+    source: typeof source === 'function' ? { kind: 'function', load: source } : { kind: 'static', spec: source },
+    ...(options.cron !== undefined && { cron: options.cron }),
+    ...(freshness && { freshness }),
+  }
+}
+
+function keyColumns(
+  options: IngestionOptions<z.ZodObject>,
+  rows: RowSchema,
+  location: SourceLocation | undefined,
+): readonly string[] {
+  const { uniqueKey } = options
+  const key = uniqueKey === undefined ? [] : typeof uniqueKey === 'string' ? [uniqueKey] : uniqueKey
+  for (const name of key) {
+    const column = rows.columns.find((candidate) => candidate.name === name)
+    if (!column) throw invalid(`uniqueKey names ${JSON.stringify(name)}, which is no column of the schema`, location)
+    if (!column.required) throw invalid(`uniqueKey names ${name}, which may be NULL`, location)
+    if (typeof column.type !== 'string') throw invalid(`uniqueKey names ${name}, which is nested`, location)
+  }
+  return key
+}
+
+function strategyOf(
+  options: IngestionOptions<z.ZodObject>,
+  key: readonly string[],
+  location: SourceLocation | undefined,
+): AssetStrategy {
+  const kind = options.merge?.strategy ?? (key.length > 0 && !options.partitions ? 'merge' : 'overwrite')
+  if (kind !== 'merge') return { kind }
+  if (key.length === 0) throw invalid('The merge strategy needs a uniqueKey', location)
+  return { kind, key, keep: options.merge?.keep ?? 'last' }
+}
+
+/** NULL has no partition, so the column must not hold it. */
+function checkPartitionColumn(name: string, rows: RowSchema, location: SourceLocation | undefined): void {
+  const column = rows.columns.find((candidate) => candidate.name === name)
+  if (!column) throw invalid(`partitions name ${JSON.stringify(name)}, which is no column of the schema`, location)
+  if (!['date', 'timestamp', 'timestamptz'].includes(String(column.type)))
+    throw invalid(`partitions name ${name}, which is no date or time`, location)
+  if (!column.required) throw invalid(`partitions name ${name}, which may be NULL`, location)
+}
+
+/** What the schema promises of the table as a whole. A merge keeps its key unique by itself. */
+function ownChecks(
+  options: IngestionOptions<z.ZodObject>,
+  rows: RowSchema,
+  key: readonly string[],
+  strategy: AssetStrategy,
+  location: SourceLocation | undefined,
+): AssetCheck[] {
+  const unique_ = rows.columns.filter((column) => column.unique).map(({ name }) => [name])
+  const keys = [...(key.length > 0 ? [key] : []), ...unique_.filter(([name]) => !(key.length === 1 && key[0] === name))]
+  const merged = (columns: readonly string[]) =>
+    strategy.kind === 'merge' &&
+    strategy.keep !== 'hash' &&
+    columns.length === strategy.key.length &&
+    columns.every((name) => strategy.key.includes(name))
+  const checks = keys.filter((columns) => !merged(columns)).map((columns) => unique(columns).check)
+  const { freshness } = options
+  const column = freshness?.column ?? options.partitions?.options.column
+  if (freshness && column === undefined) throw invalid('freshness needs a column', location)
+  if (freshness?.warn)
+    checks.push(fresh(column as string, freshness.warn, { name: 'freshness_warn', severity: 'warn' }).check)
+  if (freshness?.fail) checks.push(fresh(column as string, freshness.fail, { name: 'freshness_fail' }).check)
+  return checks.map((item) => ({ ...item, ...(location && { location }) }))
+}
+
+function freshnessOf({ freshness }: IngestionOptions<z.ZodObject>): IngestionAsset['freshness'] {
+  if (!freshness) return undefined
+  const age = (duration: Duration | undefined) => (duration === undefined ? Infinity : milliseconds(duration))
+  return { warnAfter: age(freshness.warn), failAfter: age(freshness.fail) }
+}
+
+/** `bucket(16, id)`, `truncate(4, code)`, `day(at)` or a bare column. */
+function parsePartition(text: string): { column: string; transform: string } {
+  const call = /^\s*(\w+)\(\s*(?:(\d+)\s*,\s*)?(.+?)\s*\)\s*$/.exec(text)
+  if (!call) return { column: text.trim(), transform: 'identity' }
+  return {
+    column: call[3] as string,
+    transform: call[2] === undefined ? (call[1] as string) : `${call[1] as string}[${call[2]}]`,
+  }
+}
+
+function sourceText(source: IngestionSource): string {
+  return typeof source === 'function' ? source.toString() : JSON.stringify(source)
+}
+
+function hash(value: unknown): string {
+  const text = JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
+}
+
+function invalid(problem: string, location: SourceLocation | undefined): PhloError {
+  return new PhloError('PHLO_WORKFLOW_INVALID', problem, { ...(location && { location }) })
+}
+
+/** Errors of what is declared point to the declaration. */
+function withLocation<T>(location: SourceLocation | undefined, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (!isPhloError(error) || error.location || !location) throw error
+    throw new PhloError(error.code, error.message, {
+      ...(error.hint !== undefined && { hint: error.hint }),
+      context: error.context,
+      location,
+      cause: error,
+    })
+  }
+}
