@@ -14,6 +14,7 @@ export {
   type Severity,
 } from './assets/asset.js'
 export { AssetGraph } from './assets/asset-graph.js'
+export { modelAssets } from './assets/model-assets.js'
 export { selectAssets } from './assets/selection.js'
 export {
   blocksPublishing,

@@ -1,2 +1,2 @@
 export { checkTypes, type TypeCheck, type TypeProblem } from './check-types.js'
-export { importFile, loadWorkflows, withQuality, type Workflows } from './load-workflows.js'
+export { openPlugins, openWorkspace, type Workspace, type WorkspaceOptions } from './open-workspace.js'

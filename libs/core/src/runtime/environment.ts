@@ -6,7 +6,7 @@ import { Secrets } from './secrets.js'
 import type { YamlDocument } from './yaml-document.js'
 
 /** Names of variables and options whose values nobody may see. */
-const secretName = /secret|password|passwd|pwd|token|credential|private|api_?key|access_?key|^key$/i
+const secretName = /secret|password|passwd|token|credential|private|api_?key|access_?key|^key$/i
 
 /** Environment variables: those of the process, and below them those of `.phlo/.env.local`. */
 export class Environment {

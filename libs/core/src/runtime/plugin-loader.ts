@@ -25,7 +25,7 @@ export interface PluginLoading {
   /** URL of a module of the program: plugins that the project does not bring are looked for beside it. */
   readonly programUrl: string
   /** Imports a file of the project, TypeScript included. */
-  readonly importFile: (file: string) => Promise<unknown>
+  readonly importFile: (file: string, projectDir: string) => Promise<unknown>
 }
 
 /** The packages that a short name in a place can mean. */
@@ -60,7 +60,7 @@ async function importPlugin(
 ): Promise<unknown> {
   const at = location ? { location } : {}
   try {
-    if (name.startsWith('.')) return await loading.importFile(await insideProject(project.dir, name, at))
+    if (name.startsWith('.')) return await loading.importFile(await insideProject(project.dir, name, at), project.dir)
     const url =
       resolveFrom(name, pathToFileURL(path.join(project.dir, 'phlo.yaml')).href) ??
       resolveFrom(name, loading.programUrl)

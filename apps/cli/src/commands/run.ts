@@ -1,0 +1,94 @@
+import { executeRun, requireVersioned, type RunOutcome } from '@phlo/core'
+import { parseDuration } from '@phlo/core/runtime'
+import { checkTypes, type Workspace } from '@phlo/authoring/loading'
+import {
+  CatalogPort,
+  CheckKindPort,
+  EventListenerPort,
+  IngestEnginePort,
+  PhloError,
+  QueryEnginePort,
+  SourcePort,
+  StateStorePort,
+} from '@phlo/ports'
+import { type CommandContext, type GlobalOptions, withWorkspace } from '../command-context.js'
+import { exitCode } from '../exit-codes.js'
+import { formatDuration, plural } from '../output/numbers.js'
+import { errorText } from '../output/report-error.js'
+import { JsonReporter, RunReporter } from '../output/run-reporter.js'
+import type { Terminal } from '../output/terminal.js'
+import type { RunFlags } from '../program.js'
+
+export async function run(
+  context: CommandContext,
+  globals: GlobalOptions,
+  selection: readonly string[],
+  flags: RunFlags,
+): Promise<number> {
+  return withWorkspace(context, globals, async (workspace) => {
+    await requireTypes(workspace)
+    const { composition, project, graph } = workspace
+    const { audit } = project.config
+    const outcome = await executeRun(
+      {
+        graph,
+        catalog: requireVersioned(composition.get(CatalogPort)),
+        queries: composition.get(QueryEnginePort),
+        ingestion: composition.get(IngestEnginePort),
+        sources: composition.all(SourcePort),
+        checkKinds: composition.all(CheckKindPort),
+        state: composition.get(StateStorePort),
+        listeners: [
+          globals.json ? new JsonReporter(context.terminal) : new RunReporter(context.terminal),
+          ...composition.all(EventListenerPort),
+        ],
+        projectDir: project.dir,
+        profile: project.profile,
+        audit: { branch: audit.branch, keepFailed: parseDuration(audit.keepFailed) },
+      },
+      { selection, ...flags, signal: context.signal },
+    )
+    if (!globals.json) printOutcome(context.terminal, outcome)
+    else if (outcome.status === 'nothing-to-do') context.terminal.json({ type: 'run-finished', data: { outcome } })
+    return outcomeCode(outcome)
+  })
+}
+
+/** A mistake in a type is found before anything runs. */
+async function requireTypes({ project, workflows }: Workspace): Promise<void> {
+  const checked = await checkTypes(workflows.files, workflows.hash, project.dir, import.meta.url)
+  const [first, ...others] = checked.status === 'checked' ? checked.problems : []
+  if (!first) return
+  throw new PhloError('PHLO_WORKFLOW_INVALID', first.message, {
+    location: first.location,
+    ...(others.length > 0 && { hint: `There are ${others.length} more: phlo config check` }),
+  })
+}
+
+function outcomeCode({ status }: RunOutcome): number {
+  if (status === 'cancelled') return exitCode.interrupted
+  return status === 'failed' ? exitCode.failed : exitCode.ok
+}
+
+function printOutcome(terminal: Terminal, outcome: RunOutcome): void {
+  const { green, red, yellow, bold, dim } = terminal.colors
+  const { status, milliseconds, steps, rows, checks, failedChecks, branch, publishedCommit, error } = outcome
+  const counts = `${plural(steps, 'step')}, ${plural(rows, 'row')}, ${plural(checks, 'check')}${failedChecks > 0 ? ` (${failedChecks} failed)` : ''} in ${formatDuration(milliseconds)}`
+  switch (status) {
+    case 'nothing-to-do':
+      return terminal.print('Nothing is missing or stale. Everything once more: phlo run --force')
+    case 'succeeded':
+      terminal.print(
+        `${green(bold('Published'))} to main as ${bold((publishedCommit as string).slice(0, 12))} ${dim(`(${counts})`)}`,
+      )
+      return
+    case 'cancelled':
+      terminal.print(`${yellow(bold('Cancelled'))}: main is as it was ${dim(`(${counts})`)}`)
+      break
+    case 'failed':
+      terminal.print(`${red(bold('Not published'))}: main is as it was ${dim(`(${counts})`)}`)
+      if (error) terminal.print(errorText(terminal, error))
+  }
+  terminal.print(`  ${dim('→')} Look at what was written: phlo branch diff main ${branch as string}`)
+  terminal.print(`    phlo query --ref ${branch as string} "SELECT …"`)
+}

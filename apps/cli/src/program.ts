@@ -1,0 +1,256 @@
+import { Command, CommanderError, Option } from 'commander'
+import { errorInfo } from '@phlo/core'
+import type { CommandContext, GlobalOptions } from './command-context.js'
+import { exitCode } from './exit-codes.js'
+import { errorText } from './output/report-error.js'
+import { Terminal } from './output/terminal.js'
+import { version } from './version.js'
+
+/** Runs the command line; gives the exit code. */
+export async function runProgram(argv: readonly string[]): Promise<number> {
+  const terminal = new Terminal(process.stdout, process.stderr, process.env)
+  const interrupt = new AbortController()
+  const onInterrupt = () => {
+    // The second time the user does not want to wait.
+    if (interrupt.signal.aborted) process.exit(exitCode.interrupted)
+    interrupt.abort()
+  }
+  process.on('SIGINT', onInterrupt)
+  process.on('SIGTERM', onInterrupt)
+  // A reader that goes away (`phlo query … | head`) is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCode.ok)
+    throw error
+  })
+  const context: CommandContext = { terminal, env: process.env, signal: interrupt.signal }
+  let code: number = exitCode.ok
+  const program = buildProgram(context, (result) => (code = result))
+  try {
+    await program.parseAsync([...argv])
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage
+    const info = errorInfo(error)
+    if (program.opts<GlobalOptions>().json) terminal.json({ error: info })
+    else terminal.note(errorText(terminal, info))
+    if (info.code === 'PHLO_INTERNAL') terminal.note(String((error as Error).stack ?? ''))
+    return interrupt.signal.aborted ? exitCode.interrupted : exitCode.failed
+  } finally {
+    process.off('SIGINT', onInterrupt)
+    process.off('SIGTERM', onInterrupt)
+  }
+}
+
+function buildProgram(context: CommandContext, finish: (code: number) => void): Command {
+  const program = new Command('phlo')
+    .description('Git for data pipelines on open tables.')
+    .version(version(), '-V, --version', 'print the version')
+    .addOption(new Option('--profile <name>', 'profile of phlo.yaml; default: PHLO_PROFILE, then the file’s own'))
+    .addOption(new Option('--project <folder>', 'folder of the project; default: the present one or one above'))
+    .addOption(new Option('--json', 'plain JSON for programs'))
+    .exitOverride()
+    .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
+    .showHelpAfterError('(add --help for help)')
+    .showSuggestionAfterError()
+  const globals = () => program.opts<GlobalOptions>()
+  /** Commands are imported when they run, so that each starts as fast as it can. */
+  const run = (work: () => Promise<number>) => work().then(finish)
+
+  program
+    .command('init')
+    .description('make a new project')
+    .argument('[folder]', 'where', '.')
+    .action((folder: string) => run(async () => (await import('./commands/init.js')).init(context, globals(), folder)))
+
+  program
+    .command('run')
+    .description('run what is missing or stale: on a branch, audited, then published to main in one commit')
+    .argument(
+      '[selection...]',
+      'assets: NAME, +NAME (with all it is made of), NAME+ (with all made of it), group:NAME, tag:NAME',
+    )
+    .option('--partition <key>', 'one partition, for instance 2001-06-30')
+    .option('--from <key>', 'first partition of a range')
+    .option('--to <key>', 'last partition of a range, inclusive')
+    .option('--force', 'also what is neither missing nor stale')
+    .addHelpText(
+      'after',
+      examples(
+        'phlo run',
+        'phlo run flights --partition 2001-06-30',
+        'phlo run +gold.route_delays --from 2001-01-01 --to 2001-01-31',
+        'phlo run --json | jq .type',
+      ),
+    )
+    .action((selection: string[], options: RunFlags) =>
+      run(async () => (await import('./commands/run.js')).run(context, globals(), selection, options)),
+    )
+
+  program
+    .command('plan')
+    .description('show what `phlo run` would do, and why')
+    .argument('[selection...]', 'as for run')
+    .option('--partition <key>', 'one partition')
+    .option('--from <key>', 'first partition of a range')
+    .option('--to <key>', 'last partition of a range, inclusive')
+    .option('--force', 'also what is neither missing nor stale')
+    .action((selection: string[], options: RunFlags) =>
+      run(async () => (await import('./commands/plan.js')).plan(context, globals(), selection, options)),
+    )
+
+  program
+    .command('query')
+    .description('run SQL on the lake’s tables')
+    .argument('<sql>', 'one SELECT; tables are named namespace.table; - reads it from standard input')
+    .option('--ref <ref>', 'branch, tag, commit, or a time: v1, main@{2026-01-01T00:00Z}, @{2026-01-01}', 'main')
+    .option('--snapshot <table=id...>', 'read a table at one of its own snapshots')
+    .addOption(
+      new Option('--format <format>', 'how to print the rows').choices(['table', 'csv', 'json', 'ndjson', 'arrow']),
+    )
+    .option('--limit <rows>', 'rows of a printed table', '100')
+    .addHelpText(
+      'after',
+      examples(
+        'phlo query "SELECT count(*) FROM bronze.flights"',
+        'phlo query --ref \'@{2026-01-01}\' --format csv "SELECT * FROM gold.route_delays"',
+        'phlo query --format arrow "SELECT * FROM bronze.flights" > flights.arrow',
+      ),
+    )
+    .action((sql: string, options: QueryFlags) =>
+      run(async () => (await import('./commands/query.js')).query(context, globals(), sql, options)),
+    )
+
+  const branch = program.command('branch').description('branches and tags of the lake')
+  branch
+    .command('list', { isDefault: true })
+    .description('list branches and tags')
+    .action(() => run(async () => (await import('./commands/branch.js')).list(context, globals())))
+  branch
+    .command('create')
+    .description('make a branch or tag')
+    .argument('<name>')
+    .option('--from <ref>', 'what it starts at', 'main')
+    .option('--tag', 'a tag, which does not move')
+    .action((name: string, options: { from: string; tag?: boolean }) =>
+      run(async () => (await import('./commands/branch.js')).create(context, globals(), name, options)),
+    )
+  branch
+    .command('delete')
+    .description('delete a branch or tag')
+    .argument('<name>')
+    .action((name: string) => run(async () => (await import('./commands/branch.js')).remove(context, globals(), name)))
+  branch
+    .command('diff')
+    .description('show the tables that differ between two refs')
+    .argument('<from>')
+    .argument('[to]', 'the other ref', 'main')
+    .action((from: string, to: string) =>
+      run(async () => (await import('./commands/branch.js')).diff(context, globals(), from, to)),
+    )
+  branch
+    .command('merge')
+    .description('bring a branch into another in one commit')
+    .argument('<from>')
+    .argument('[into]', 'the branch that changes', 'main')
+    .option('--dry-run', 'only tell what would happen')
+    .action((from: string, into: string, options: { dryRun?: boolean }) =>
+      run(async () => (await import('./commands/branch.js')).merge(context, globals(), from, into, options)),
+    )
+  branch
+    .command('log')
+    .description('show the commits of a ref, newest first')
+    .argument('[ref]', 'branch, tag or commit', 'main')
+    .option('--limit <count>', 'how many', '20')
+    .action((ref: string, options: { limit: string }) =>
+      run(async () => (await import('./commands/branch.js')).log(context, globals(), ref, options)),
+    )
+
+  const table = program.command('table').description('tables of the lake')
+  const ref = () => new Option('--ref <ref>', 'branch, tag, commit or time').default('main')
+  table
+    .command('list', { isDefault: true })
+    .description('list tables')
+    .addOption(ref())
+    .action((options: { ref: string }) =>
+      run(async () => (await import('./commands/table.js')).list(context, globals(), options)),
+    )
+  table
+    .command('show')
+    .description('show a table’s columns, partitioning and properties')
+    .argument('<table>', 'namespace.name')
+    .addOption(ref())
+    .action((name: string, options: { ref: string }) =>
+      run(async () => (await import('./commands/table.js')).show(context, globals(), name, options)),
+    )
+  table
+    .command('snapshots')
+    .description('list a table’s snapshots')
+    .argument('<table>', 'namespace.name')
+    .addOption(ref())
+    .action((name: string, options: { ref: string }) =>
+      run(async () => (await import('./commands/table.js')).snapshots(context, globals(), name, options)),
+    )
+  table
+    .command('files')
+    .description('list a table’s data files')
+    .argument('<table>', 'namespace.name')
+    .addOption(ref())
+    .action((name: string, options: { ref: string }) =>
+      run(async () => (await import('./commands/table.js')).files(context, globals(), name, options)),
+    )
+  table
+    .command('rollback')
+    .description('make an older snapshot of a table the current one again')
+    .argument('<table>', 'namespace.name')
+    .requiredOption('--to <snapshot>', 'a snapshot’s id, or a time in ISO 8601')
+    .option('--ref <branch>', 'the branch to change', 'main')
+    .action((name: string, options: { ref: string; to: string }) =>
+      run(async () => (await import('./commands/table.js')).rollback(context, globals(), name, options)),
+    )
+
+  const runs = program.command('runs').description('runs and what happened in them')
+  runs
+    .command('list', { isDefault: true })
+    .description('list runs, newest first')
+    .option('--limit <count>', 'how many', '20')
+    .action((options: { limit: string }) =>
+      run(async () => (await import('./commands/runs.js')).list(context, globals(), options)),
+    )
+  runs
+    .command('show')
+    .description('show a run')
+    .argument('<id>', 'the run’s id, or `last`')
+    .action((id: string) => run(async () => (await import('./commands/runs.js')).show(context, globals(), id)))
+
+  const config = program.command('config').description('the project’s configuration')
+  config
+    .command('check')
+    .description('check phlo.yaml, plugins, workflows with their types, and models')
+    .action(() => run(async () => (await import('./commands/config-check.js')).configCheck(context, globals())))
+
+  program
+    .command('doctor')
+    .description('check that everything works here')
+    .action(() => run(async () => (await import('./commands/doctor.js')).doctor(context, globals())))
+
+  return program
+}
+
+/** Options of `run` and `plan`. */
+export interface RunFlags {
+  readonly partition?: string
+  readonly from?: string
+  readonly to?: string
+  readonly force?: boolean
+}
+
+export interface QueryFlags {
+  readonly ref: string
+  readonly snapshot?: readonly string[]
+  readonly format?: 'table' | 'csv' | 'json' | 'ndjson' | 'arrow'
+  readonly limit: string
+}
+
+function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
+}
