@@ -33,7 +33,7 @@ export async function runProgram(argv: readonly string[]): Promise<number> {
     const info = errorInfo(error)
     if (program.opts<GlobalOptions>().json) terminal.json({ error: info })
     else terminal.note(errorText(terminal, info))
-    if (info.code === 'PHLO_INTERNAL') terminal.note(String((error as Error).stack ?? ''))
+    if (info.code === 'PHLO_INTERNAL') terminal.note((error as Error).stack ?? '')
     return interrupt.signal.aborted ? exitCode.interrupted : exitCode.failed
   } finally {
     process.off('SIGINT', onInterrupt)

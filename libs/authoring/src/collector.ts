@@ -21,7 +21,7 @@ export interface Declarations {
 /** On `globalThis`, so that the project's copy of this package and the program's share it. */
 const collectorKey = Symbol.for('@phlo/authoring/declarations')
 interface Holder {
-  [collectorKey]?: Declarations
+  [collectorKey]?: Declarations | undefined
 }
 
 /** What is declared while `work` runs. */
@@ -34,8 +34,7 @@ export async function collect(work: (decorated: readonly object[]) => Promise<vo
     await work(declarations.decorated)
     return declarations
   } finally {
-    if (outer) holder[collectorKey] = outer
-    else delete holder[collectorKey]
+    holder[collectorKey] = outer
   }
 }
 

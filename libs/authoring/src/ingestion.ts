@@ -107,6 +107,7 @@ export function ingestion<Schema extends z.ZodObject>(
     // A static method is called on its class, any other on an instance, which the loader makes of exported classes.
     let self: unknown
     context.addInitializer(function (this: unknown) {
+      // eslint-disable-next-line @typescript-eslint/no-this-alias -- the instance is what the method is called on later
       self = this
     })
     if (!context.static && context.metadata) declarations().decorated.push(context.metadata)
@@ -203,7 +204,7 @@ function strategyOf(
 function checkPartitionColumn(name: string, rows: RowSchema, location: SourceLocation | undefined): void {
   const column = rows.columns.find((candidate) => candidate.name === name)
   if (!column) throw invalid(`partitions name ${JSON.stringify(name)}, which is no column of the schema`, location)
-  if (!['date', 'timestamp', 'timestamptz'].includes(String(column.type)))
+  if (!['date', 'timestamp', 'timestamptz'].includes(formatColumnType(column.type)))
     throw invalid(`partitions name ${name}, which is no date or time`, location)
   if (!column.required) throw invalid(`partitions name ${name}, which may be NULL`, location)
 }
@@ -247,6 +248,11 @@ function parsePartition(text: string): { column: string; transform: string } {
     column: call[3] as string,
     transform: call[2] === undefined ? (call[1] as string) : `${call[1] as string}[${call[2]}]`,
   }
+}
+
+/** Nested types have no name of their own; none of them can be a partition. */
+function formatColumnType(type: RowSchema['columns'][number]['type']): string {
+  return typeof type === 'string' ? type : type.type
 }
 
 function sourceText(source: IngestionSource): string {

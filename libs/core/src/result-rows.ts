@@ -56,7 +56,7 @@ function reader(vector: Vector): (row: number) => PlainValue {
 
 function plain(data: Data, vector: Vector, row: number): PlainValue {
   const type = data.type as DataType & { scale: number; unit: number; timezone?: string | null }
-  switch (Number(type.typeId)) {
+  switch (type.typeId as number) {
     case arrowType.int: {
       const value = vector.get(row) as number | bigint
       return typeof value === 'bigint' ? safeNumber(value) : value
@@ -75,7 +75,7 @@ function plain(data: Data, vector: Vector, row: number): PlainValue {
     case arrowType.date:
       return isoDate(Number((data.values as Int32Array)[row]))
     case arrowType.time:
-      return isoTime(BigInt((data.values as BigInt64Array)[row] as bigint))
+      return isoTime((data.values as BigInt64Array)[row] as bigint)
     case arrowType.timestamp:
       return (
         isoTimestamp(microseconds((data.values as BigInt64Array)[row] as bigint, type.unit)) +
@@ -109,8 +109,13 @@ function plainMap(vector: Vector, row: number): PlainValue {
   const [key, value] = [reader(entries.getChildAt(0) as Vector), reader(entries.getChildAt(1) as Vector)]
   const result: Record<string, PlainValue> = {}
   for (let index = offsets[row] as number; index < (offsets[row + 1] as number); index++)
-    result[String(key(index))] = value(index)
+    result[textOf(key(index))] = value(index)
   return result
+}
+
+/** A map's key as the name of an object's property. */
+function textOf(key: PlainValue): string {
+  return typeof key === 'object' ? JSON.stringify(key) : String(key)
 }
 
 /** JSON's numbers are doubles: larger integers stay text. */

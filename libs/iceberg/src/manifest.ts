@@ -8,7 +8,6 @@ import {
   type DataFile,
   type EntryStatus,
   entryStatus,
-  type FileContent,
   fileContent,
   type ManifestEntry,
   type ManifestFile,
@@ -305,7 +304,7 @@ function inherit(raw: RawEntry, manifest: ManifestFile, what: string): ManifestE
     snapshotId: raw.snapshotId ?? manifest.addedSnapshotId,
     sequenceNumber,
     fileSequenceNumber: raw.fileSequenceNumber ?? manifest.sequenceNumber,
-    file: { ...file, content: content as FileContent },
+    file: { ...file, content: content },
   }
 }
 
@@ -328,7 +327,7 @@ function entryWant(spec: readonly BoundPartitionField[], projection: ManifestPro
     file.set(132, { as: 'splitOffsets', want: { list: 'value' } })
     file.set(140, { as: 'sortOrderId', want: 'value' })
   }
-  if (all || (projection.statistics as ReadonlySet<number>).size > 0) {
+  if (all || projection.statistics.size > 0) {
     file.set(109, { as: 'valueCounts', want: counts })
     file.set(110, { as: 'nullCounts', want: counts })
     file.set(137, { as: 'nanCounts', want: counts })

@@ -19,7 +19,7 @@ export interface PluginContext<Options = unknown> {
   readonly options: Options
   readonly project: PluginProject
   /** The adapter of a port that the manifest lists under `requires`. Throws PHLO_PORT_MISSING for any other. */
-  get<T>(port: Port<T>): T
+  readonly get: <T>(port: Port<T>) => T
 }
 
 /** One adapter that a plugin hands over. Made with {@link provide}. */

@@ -429,7 +429,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
 
   /** The highest commit that both have as an ancestor, or are. Every two commits share at least the first one. */
   private async commonAncestor(a: CommitObject, b: CommitObject): Promise<CommitObject | undefined> {
-    const seen: [Map<string, CommitObject>, Map<string, CommitObject>] = [new Map(), new Map()]
+    const seen = [new Map<string, CommitObject>(), new Map<string, CommitObject>()] as const
     const frontier: { commit: CommitObject; side: 0 | 1 }[] = [
       { commit: a, side: 0 },
       { commit: b, side: 1 },
@@ -466,7 +466,6 @@ function tableDiffs(differences: readonly TreeDifference[]): TableDiff[] {
 
 /** Control characters separate the parts of keys. */
 function checkName(parts: readonly string[]): void {
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
   if (parts.length > 0 && parts.every((part) => part !== '' && !/[\u0000-\u001f]/.test(part))) return
   throw new PhloError(
     'PHLO_UNSUPPORTED',

@@ -193,7 +193,7 @@ async function rebuildLevel(
       const upTo = current && !current.isLast ? (last as string) : undefined
       const count = upTo === undefined ? pending.length : pending.findIndex(([key]) => key > upTo)
       const mine = pending.splice(0, count < 0 ? pending.length : count)
-      const items = [...carry, ...merge((current?.page.items ?? []) as readonly Item[], mine)]
+      const items = [...carry, ...merge(current?.page.items ?? [], mine)]
       carry = []
       for (const item of items) {
         carry.push(item)

@@ -114,7 +114,7 @@ export class Connection {
   async run(sql: string, statement?: string): Promise<PlainRow[]> {
     return this.guard(async () => {
       const reader = await this.raw.runAndReadAll(sql)
-      return reader.getRowObjectsJson() as PlainRow[]
+      return reader.getRowObjectsJson()
     }, statement)
   }
 

@@ -323,7 +323,7 @@ describe('ingestion of Parquet', () => {
     for await (const { key } of lake.store.list('tables/src/'))
       if (key.endsWith('.parquet')) files.push(await lake.store.localFile(key))
     const newest = files.sort().at(-1) as string
-    return lake.file(`${path.basename(newest)}`, await readFile(newest))
+    return lake.file(path.basename(newest), await readFile(newest))
   }
   const input = (...paths: string[]) => ({ type: 'files', format: 'parquet', paths }) as const
 
@@ -467,7 +467,7 @@ describe('writing', () => {
     }
     const before = await lake.catalog.loadTable(table('bronze.t'))
     await lake.ingest(Event, { inputs: [events(['b1', '2024-01-01', 10], ['d1', '2024-01-01', 1])], strategy })
-    expect((await all()).map(([id, , n]) => `${id}=${n}`)).toEqual([
+    expect((await all()).map(([id, , n]) => `${id as string}=${n as number}`)).toEqual([
       'a1=1',
       'a2=2',
       'b1=10',

@@ -205,7 +205,7 @@ class Ingestion {
       if (Number(found) !== rejected + malformed) {
         throw new PhloError(
           'PHLO_INTERNAL',
-          `${scan.name}: ${rejected + malformed} rows were rejected, but ${String(found)} were found again`,
+          `${scan.name}: ${rejected + malformed} rows were rejected, but ${Number(found)} were found again`,
         )
       }
     }
@@ -231,7 +231,7 @@ class Ingestion {
       const file = broken['file_path'] as string
       throw new PhloError(
         'PHLO_SOURCE_MALFORMED',
-        `${path.basename(file)}, line ${String(broken['line'])}: ${String(broken['error_message'])}`,
+        `${path.basename(file)}, line ${Number(broken['line'])}: ${broken['error_message'] as string}`,
         {
           hint: 'From there on the file’s rows cannot be told apart; nothing of it was taken in.',
           location: { file, line: Number(broken['line']) },

@@ -11,7 +11,7 @@ import {
   type TransformModel,
 } from '@phlo/ports'
 import { type DbtProject, readDbtProject, type YamlTest } from './dbt-project.js'
-import { type Call, type Literal, parseCall } from './expression.js'
+import { type Call, type Literal, literalText, parseCall } from './expression.js'
 import { renderTemplate, type TemplateCall } from './template.js'
 import { dbtTestName, dbtTestSeverity } from './tests.js'
 
@@ -109,7 +109,7 @@ export class DbtTransformer implements Transformer {
       ...(call.line !== undefined && { line: call.line }),
       ...(call.column !== undefined && { column: call.column }),
     }
-    const texts = call.positional.map(String)
+    const texts = call.positional.map(literalText)
     switch (call.name) {
       case 'ref': {
         const name = texts.at(-1) ?? ''
@@ -133,13 +133,12 @@ export class DbtTransformer implements Transformer {
         return { namespace: [declared?.schema ?? source], name: declared?.name ?? table }
       }
       case 'var': {
-        const [name, fallback] = call.positional
-        const own = (project.settings.vars?.[project.settings.name] as Record<string, unknown> | undefined)?.[
-          String(name)
-        ]
-        const value = own ?? project.settings.vars?.[String(name)] ?? fallback
-        if (value !== undefined) return String(value as Literal)
-        throw new PhloError('PHLO_TEMPLATE_INVALID', `The variable ${String(name)} is not set`, {
+        const [given, fallback] = call.positional
+        const name = literalText(given)
+        const own = (project.settings.vars?.[project.settings.name] as Record<string, unknown> | undefined)?.[name]
+        const value = own ?? project.settings.vars?.[name] ?? fallback
+        if (value !== undefined) return literalText(value as Literal)
+        throw new PhloError('PHLO_TEMPLATE_INVALID', `The variable ${name} is not set`, {
           hint: 'Set it under vars in dbt_project.yml.',
           location,
         })
@@ -221,7 +220,7 @@ export class DbtTransformer implements Transformer {
         }
         const value = this.resolve(project, drafts, call, file)
         if (typeof value === 'string') return value
-        if (call.name === 'ref') owner ??= String(call.positional.at(-1))
+        if (call.name === 'ref') owner ??= literalText(call.positional.at(-1))
         return this.dialect.table(value)
       })
       if (owner === undefined) {
@@ -309,7 +308,7 @@ function folderConfig(project: DbtProject, folders: readonly string[], name: str
   for (const key of [undefined, project.settings.name, ...folders, name]) {
     if (key !== undefined) level = (level as Record<string, unknown> | undefined)?.[key]
     if (typeof level !== 'object' || level === null) return config
-    for (const [option, value] of Object.entries(level)) {
+    for (const [option, value] of Object.entries(level as Record<string, unknown>)) {
       if (option.startsWith('+')) config = { ...config, [option.slice(1)]: value }
       else if (known.has(option) && typeof value !== 'object') config = { ...config, [option]: value }
     }

@@ -1,6 +1,11 @@
 /** A value that can be written down in a template or in YAML. */
 export type Literal = string | number | boolean | null | readonly Literal[] | { readonly [key: string]: Literal }
 
+/** A literal as text; nested ones as JSON. */
+export function literalText(literal: Literal | undefined): string {
+  return typeof literal === 'object' ? JSON.stringify(literal) : String(literal)
+}
+
 /** `name(positional, key=value)`. */
 export interface Call {
   readonly name: string
@@ -98,7 +103,7 @@ class Reader {
         this.items('}', () => {
           const key = this.literal()
           this.expect(':')
-          return [String(key), this.literal()] as const
+          return [literalText(key), this.literal()] as const
         }),
       )
     }

@@ -1,15 +1,15 @@
 import { nextDue } from '@phlo/core'
-import { checkTypes } from '@phlo/authoring/loading'
 import { type CommandContext, type GlobalOptions, withWorkspace } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { formatTime, plural } from '../output/numbers.js'
+import { checkTypesAside } from '../type-check.js'
 import { locationText } from '../output/report-error.js'
 
 /** Loads everything, and runs nothing. */
 export async function configCheck(context: CommandContext, globals: GlobalOptions): Promise<number> {
   const { terminal } = context
   return withWorkspace(context, globals, async ({ project, graph, schedules, workflows }) => {
-    const types = await checkTypes(workflows.files, workflows.hash, project.dir, import.meta.url)
+    const types = await checkTypesAside(workflows.files, workflows.hash, project.dir, context.signal)
     const problems = types.status === 'checked' ? types.problems : []
     if (globals.json) {
       terminal.json({

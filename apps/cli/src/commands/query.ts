@@ -13,7 +13,7 @@ import { type CommandContext, type GlobalOptions, withPlugins } from '../command
 import { exitCode } from '../exit-codes.js'
 import { plural } from '../output/numbers.js'
 import type { Terminal } from '../output/terminal.js'
-import { textTable } from '../output/text-table.js'
+import { cellText, textTable } from '../output/text-table.js'
 import type { QueryFlags } from '../program.js'
 
 export async function query(
@@ -90,7 +90,10 @@ async function printTable(terminal: Terminal, result: QueryResult, limit: number
   terminal.print(
     textTable(
       terminal,
-      fields.map(({ name, type }) => ({ title: name, align: numeric.has(Number(type.typeId)) ? 'right' : 'left' })),
+      fields.map(({ name, type }) => ({
+        title: name,
+        align: numeric.has((type as { readonly typeId: number }).typeId) ? 'right' : 'left',
+      })),
       rows.map((row) => fields.map(({ name }) => cellText(row[name]))),
     ),
   )
@@ -126,17 +129,12 @@ async function printArrow(terminal: Terminal, result: QueryResult): Promise<void
   const { RecordBatchStreamWriter } = await import('apache-arrow')
   const writer = new RecordBatchStreamWriter()
   const done = (async () => {
-    for await (const chunk of writer) terminal.writeBytes(chunk)
+    for await (const chunk of writer as AsyncIterable<Uint8Array>) terminal.writeBytes(chunk)
   })()
   writer.reset(undefined, result.schema)
   for await (const batch of result.batches) writer.write(batch)
   writer.close()
   await done
-}
-
-function cellText(value: unknown, nothing = '∅'): string {
-  if (value === null || value === undefined) return nothing
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 /** RFC 4180; a text that a spreadsheet would run as a formula is only quoted, not changed. */

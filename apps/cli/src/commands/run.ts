@@ -1,6 +1,6 @@
 import { executeRun, requireVersioned, type RunOutcome } from '@phlo/core'
 import { parseDuration } from '@phlo/core/runtime'
-import { checkTypes, type Workspace } from '@phlo/authoring/loading'
+import type { Workspace } from '@phlo/authoring/loading'
 import {
   CatalogPort,
   CheckKindPort,
@@ -15,6 +15,7 @@ import { type CommandContext, type GlobalOptions, withWorkspace } from '../comma
 import { exitCode } from '../exit-codes.js'
 import { formatDuration, plural } from '../output/numbers.js'
 import { errorText } from '../output/report-error.js'
+import { checkTypesAside } from '../type-check.js'
 import { JsonReporter, RunReporter } from '../output/run-reporter.js'
 import type { Terminal } from '../output/terminal.js'
 import type { RunFlags } from '../program.js'
@@ -26,7 +27,9 @@ export async function run(
   flags: RunFlags,
 ): Promise<number> {
   return withWorkspace(context, globals, async (workspace) => {
-    await requireTypes(workspace)
+    const permission = requireTypes(workspace, context.signal)
+    // The run waits for it where it matters; until then a rejection is not unheard.
+    permission.catch(() => undefined)
     const { composition, project, graph } = workspace
     const { audit } = project.config
     const outcome = await executeRun(
@@ -46,7 +49,7 @@ export async function run(
         profile: project.profile,
         audit: { branch: audit.branch, keepFailed: parseDuration(audit.keepFailed) },
       },
-      { selection, ...flags, signal: context.signal },
+      { selection, ...flags, signal: context.signal, permission },
     )
     if (!globals.json) printOutcome(context.terminal, outcome)
     else if (outcome.status === 'nothing-to-do') context.terminal.json({ type: 'run-finished', data: { outcome } })
@@ -54,9 +57,9 @@ export async function run(
   })
 }
 
-/** A mistake in a type is found before anything runs. */
-async function requireTypes({ project, workflows }: Workspace): Promise<void> {
-  const checked = await checkTypes(workflows.files, workflows.hash, project.dir, import.meta.url)
+/** Checks the workflows' types beside the run; with a mistake in them nothing is published. */
+async function requireTypes({ project, workflows }: Workspace, signal: AbortSignal): Promise<void> {
+  const checked = await checkTypesAside(workflows.files, workflows.hash, project.dir, signal)
   const [first, ...others] = checked.status === 'checked' ? checked.problems : []
   if (!first) return
   throw new PhloError('PHLO_WORKFLOW_INVALID', first.message, {

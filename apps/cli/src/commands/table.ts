@@ -13,7 +13,7 @@ import {
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { formatBytes, formatCount, formatTime, plural } from '../output/numbers.js'
-import { textTable } from '../output/text-table.js'
+import { cellText, textTable } from '../output/text-table.js'
 
 interface Opened {
   readonly catalog: Catalog
@@ -232,7 +232,7 @@ function partitionText(transform: string, value: unknown): string {
   if (transform === 'day') return new Date(count * 86_400_000).toISOString().slice(0, 10)
   if (transform === 'hour') return new Date(count * 3_600_000).toISOString().slice(0, 13)
   if (transform === 'month') return new Date(Date.UTC(1970, count, 1)).toISOString().slice(0, 7)
-  return transform === 'year' ? String(1970 + count) : String(value)
+  return transform === 'year' ? String(1970 + count) : cellText(value)
 }
 
 export async function rollback(

@@ -8,8 +8,9 @@ export function checkText(terminal: Terminal, check: CheckResult): string {
   const mark = { passed: green('✓'), warned: yellow('!'), failed: red('✗'), errored: red('✗') }[check.status]
   const { failed_count: failed, total_count: total } = check.metadata
   const counts = failed > 0 && total !== undefined ? `${formatCount(failed)} of ${formatCount(total)} rows` : ''
-  const detail = [check.description, check.error?.message ?? check.observed ?? counts]
+  const description = check.description.replaceAll(/\s+/g, ' ').trim()
+  const detail = [description, check.error?.message ?? check.observed ?? counts]
     .filter((part) => part !== '')
     .join(': ')
-  return `${mark} ${check.name} ${dim(detail)}`
+  return `${mark} ${check.name}  ${dim(detail)}`
 }

@@ -4,7 +4,7 @@ import { checkText } from './check-text.js'
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from './numbers.js'
 import { errorText } from './report-error.js'
 import type { Terminal } from './terminal.js'
-import { textTable } from './text-table.js'
+import { cellText, textTable } from './text-table.js'
 
 /** Each event as a line of JSON, for programs. */
 export class JsonReporter implements EventListener {
@@ -19,6 +19,9 @@ export class JsonReporter implements EventListener {
     this.terminal.json(event)
   }
 }
+
+/** Rows that are shown of a check that only warns. */
+const shownOfWarning = 3
 
 const frames = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']
 
@@ -107,8 +110,14 @@ export class RunReporter implements EventListener {
   private check(check: CheckResult): void {
     this.line(`    ${checkText(this.terminal, check)}`)
     if (check.status === 'passed') return
-    const { repro_sql: sql, sample } = check.metadata
-    if (sample?.length) this.line(indent(sampleText(this.terminal, sample), 8))
+    const { repro_sql: sql, sample = [], failed_count: failed } = check.metadata
+    // A warning is shown by example; a failure with all that the sample has.
+    const shown = check.status === 'warned' ? sample.slice(0, shownOfWarning) : sample
+    if (shown.length > 0) {
+      this.line(indent(sampleText(this.terminal, shown), 8))
+      if (failed > shown.length)
+        this.line(indent(this.terminal.colors.dim(`… and ${formatCount(failed - shown.length)} more`), 8))
+    }
     if (sql !== undefined) this.line(`        ${this.terminal.colors.dim('show them:')} ${sql}`)
   }
 
@@ -157,11 +166,9 @@ export function indent(text: string, spaces = 4): string {
 /** Rows that failed, most telling columns first come as they come. */
 export function sampleText(terminal: Terminal, sample: readonly Readonly<Record<string, unknown>>[]): string {
   const names = Object.keys(sample[0] ?? {})
-  const cell = (value: unknown) =>
-    value === null || value === undefined ? '∅' : typeof value === 'object' ? JSON.stringify(value) : String(value)
   return textTable(
     terminal,
     names.map((title) => ({ title })),
-    sample.map((row) => names.map((name) => cell(row[name]))),
+    sample.map((row) => names.map((name) => cellText(row[name]))),
   )
 }

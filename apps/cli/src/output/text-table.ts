@@ -52,3 +52,10 @@ function width(text: string): number {
   }
   return total
 }
+
+/** A value as a table's cell; what is missing shows as `nothing`. */
+export function cellText(value: unknown, nothing = '∅'): string {
+  if (value === null || value === undefined) return nothing
+  if (typeof value === 'string') return value
+  return typeof value === 'object' ? JSON.stringify(value) : `${value as number | bigint | boolean}`
+}

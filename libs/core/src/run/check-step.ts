@@ -25,8 +25,8 @@ export async function checkAsset(scope: RunScope, asset: Asset, steps: readonly 
       columns: schema.fields,
       ref: scope.branch,
       ...(partitioned &&
-        column && {
-          partitionFilter: partitionFilter(partitioned.column, String(column.type), intervals, scope.queries.dialect),
+        typeof column?.type === 'string' && {
+          partitionFilter: partitionFilter(partitioned.column, column.type, intervals, scope.queries.dialect),
           partitionKey: steps.map(({ partition }) => partition).join(','),
         }),
       onRead: (name) => scope.reads.add(name),

@@ -54,6 +54,8 @@ export interface RunDependencies {
 
 export interface RunRequest extends PlanRequest {
   readonly signal?: AbortSignal
+  /** A further condition for publishing, found out while the run goes on: a rejection fails the run. */
+  readonly permission?: Promise<void>
 }
 
 /** A living run says so this often, in milliseconds. */
@@ -155,6 +157,11 @@ class Run {
     }
     const [first] = this.failed
     if (first) return this.outcome('failed', { error: this.failure() })
+    try {
+      await this.request.permission
+    } catch (error) {
+      return this.outcome('failed', { error: errorInfo(error) })
+    }
     try {
       const result = await publish(this.dependencies.catalog, {
         branch: this.branch,

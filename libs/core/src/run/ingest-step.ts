@@ -111,7 +111,7 @@ async function schemaCheck(
     severity: failed ? 'error' : 'warn',
     blocking: true,
     ...(result.rejected > 0 && {
-      observed: `${result.rejected} rows in quarantine: ${result.rejectedRules.map(({ rule, rows }) => `${rule} ${rows}`).join(', ')}`,
+      observed: `${result.rejected} ${result.rejected === 1 ? 'row' : 'rows'} in quarantine (${result.rejectedRules.map(({ rule, rows }) => `${rule}: ${rows}`).join(', ')})`,
     }),
     metadata: {
       source: 'phlo',

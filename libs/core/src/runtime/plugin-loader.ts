@@ -8,7 +8,6 @@ import {
   type PluginManifest,
   pluginApiVersion,
   type SourceLocation,
-  type StandardIssue,
 } from '@phlo/ports'
 import { resolve } from 'import-meta-resolve'
 import { nearest } from '../nearest.js'
@@ -165,7 +164,7 @@ async function checkOptions(manifest: PluginManifest, plugin: ChosenPlugin, proj
   const schema = manifest.options
   const at = [...(plugin.yamlPath ?? []), 'with']
   if (!schema) {
-    const [key] = Object.keys((plugin.options ?? {}) as object)
+    const [key] = Object.keys(plugin.options ?? {})
     if (key === undefined) return {}
     throw new PhloError(
       'PHLO_CONFIG_INVALID',
@@ -177,5 +176,5 @@ async function checkOptions(manifest: PluginManifest, plugin: ChosenPlugin, proj
   }
   const result = await schema['~standard'].validate(plugin.options)
   if (!result.issues) return result.value
-  throw invalidConfig(project.document, result.issues as readonly StandardIssue[], schema as never, at)
+  throw invalidConfig(project.document, result.issues, schema as never, at)
 }

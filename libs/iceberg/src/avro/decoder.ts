@@ -56,7 +56,7 @@ export function compileDecoder(schema: AvroSchema, want: Want, what: string): De
       return (reader) => reader.fixed(size)
     }
     default:
-      throw invalid(what, `has a field of Avro type ${String(type)} where a plain value belongs`)
+      throw invalid(what, `has a field of Avro type ${type} where a plain value belongs`)
   }
 }
 
@@ -69,7 +69,7 @@ export function compileSkip(schema: AvroSchema, what: string): Decode {
   if (typeof schema === 'object') {
     switch (schema.type) {
       case 'record': {
-        const skips = (schema as AvroRecord).fields.map((field) => compileSkip(field.type, what))
+        const skips = schema.fields.map((field) => compileSkip(field.type, what))
         return (reader) => {
           for (const skip of skips) skip(reader)
         }
@@ -91,7 +91,7 @@ export function compileSkip(schema: AvroSchema, what: string): Decode {
         return (reader) => reader.skip(size)
       }
       default:
-        return compileSkip(schema.type as AvroSchema, what)
+        return compileSkip(schema.type, what)
     }
   }
   switch (schema) {
@@ -220,7 +220,7 @@ function isUnion(schema: AvroSchema): schema is readonly AvroSchema[] {
 }
 
 function asRecord(schema: AvroSchema, what: string): AvroRecord {
-  if (typeof schema === 'object' && !isUnion(schema) && schema.type === 'record') return schema as AvroRecord
+  if (typeof schema === 'object' && !isUnion(schema) && schema.type === 'record') return schema
   throw invalid(what, 'has something else where a record belongs')
 }
 

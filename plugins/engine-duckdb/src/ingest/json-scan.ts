@@ -40,7 +40,7 @@ export async function jsonScan(
       `FROM (SELECT json FROM ${json.objects(input.paths)} LIMIT ${sampleRows}) GROUP BY ALL`,
   )
   const wrong = samples.find(({ type }) => type !== 'OBJECT')
-  if (wrong) throw notObjects(String(wrong['type']), input.paths)
+  if (wrong) throw notObjects(wrong['type'] as string, input.paths)
   const [only] = samples
   const keys = samples.length === 1 && only ? (only['keys'] as string[]) : undefined
   const sampled = new Set(samples.flatMap((sample) => sample['keys'] as string[]))

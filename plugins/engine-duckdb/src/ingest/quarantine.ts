@@ -72,5 +72,5 @@ function isoKey(text: string): string {
 
 /** SQL for people that shows a run's rejected rows. */
 export function rejectedSql(quarantine: TableIdentifier, runId: string): string {
-  return `SELECT source_file, source_row, reason, "row" FROM ${formatIdentifier(quarantine)} WHERE run_id = ${literal(runId)} LIMIT 20`
+  return `SELECT source_file, source_row, reason, "row" FROM ${formatIdentifier(quarantine)} WHERE run_id = ${literal(runId)} ORDER BY source_file, source_row LIMIT 20`
 }

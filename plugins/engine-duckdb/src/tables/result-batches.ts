@@ -208,7 +208,7 @@ function valuesData(
       return arrow.makeData({ type: target, ...base, valueOffsets: offsets, child })
     }
     const entries = items as { key: DuckDBValue; value: DuckDBValue | null }[]
-    const struct = (target as Arrow.Map_).childType as unknown as Arrow.Struct
+    const struct = target.childType as unknown as Arrow.Struct
     const child = arrow.makeData({
       type: struct,
       length: entries.length,
@@ -217,13 +217,13 @@ function valuesData(
         valuesData(
           arrow,
           nested.keyType,
-          (target as Arrow.Map_).keyType as Arrow.DataType,
+          target.keyType as Arrow.DataType,
           entries.map(({ key }) => key),
         ),
         valuesData(
           arrow,
           nested.valueType,
-          (target as Arrow.Map_).valueType as Arrow.DataType,
+          target.valueType as Arrow.DataType,
           entries.map(({ value }) => value),
         ),
       ],
@@ -267,13 +267,13 @@ function fixedWidthData(
   values: readonly (DuckDBValue | null)[],
   base: Base,
 ): Arrow.Data {
-  const Values = type.ArrayType as { new (length: number): { [index: number]: number | bigint } }
+  const Values = type.ArrayType as unknown as { new (length: number): { [index: number]: number | bigint } }
   const data = new Values(values.length)
   values.forEach((value, index) => {
     if (value === null) return
     data[index] = typeof value === 'number' || typeof value === 'bigint' ? value : countOf(value)
   })
-  return arrow.makeData({ type: type as Arrow.Int, ...base, data: data as never })
+  return arrow.makeData({ type: type as unknown as Arrow.Int, ...base, data: data as never })
 }
 
 function countOf(value: unknown): number | bigint {

@@ -23,7 +23,8 @@ export const customSqlCheck: CheckKind<Options> = {
   compile: ({ condition, failingRows }) => {
     if (failingRows !== undefined) return { type: 'query', failingRows: () => failingRows.trim().replace(/;\s*$/, '') }
     if (condition === undefined) throw new PhloError('PHLO_CHECK_INVALID', 'A custom_sql check needs a condition')
-    // In parentheses and on lines of its own, so that neither an OR nor a comment in it reaches what is around it.
-    return { type: 'rows', failing: `((\n${condition}\n) IS NOT TRUE)`, columns: [] }
+    // In parentheses, and a comment on a line of its own, so that neither an OR nor a comment reaches what is around it.
+    const own = condition.includes('--') ? `\n${condition}\n` : condition.trim()
+    return { type: 'rows', failing: `((${own}) IS NOT TRUE)`, columns: [] }
   },
 }
