@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url'
+
 /** One set of jest settings for every package: ESM, TypeScript by swc, sources instead of builds. */
 export default {
   testEnvironment: 'node',
@@ -11,5 +13,6 @@ export default {
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testEnvironmentOptions: { customExportConditions: ['@phlo/source', 'node', 'node-addons'] },
+  reporters: ['default', fileURLToPath(new URL('./tools/jest-counts.mjs', import.meta.url))],
   testTimeout: 60_000,
 }
