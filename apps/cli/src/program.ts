@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { errorInfo } from '@phlo/core'
 import type { CommandContext, GlobalOptions } from './command-context.js'
+import type { QueryFlags, RunFlags } from './flags.js'
 import { exitCode } from './exit-codes.js'
 import { errorText } from './output/report-error.js'
 import { Terminal } from './output/terminal.js'
@@ -234,21 +235,6 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .action(() => run(async () => (await import('./commands/doctor.js')).doctor(context, globals())))
 
   return program
-}
-
-/** Options of `run` and `plan`. */
-export interface RunFlags {
-  readonly partition?: string
-  readonly from?: string
-  readonly to?: string
-  readonly force?: boolean
-}
-
-export interface QueryFlags {
-  readonly ref: string
-  readonly snapshot?: readonly string[]
-  readonly format?: 'table' | 'csv' | 'json' | 'ndjson' | 'arrow'
-  readonly limit: string
 }
 
 function examples(...lines: readonly string[]): string {

@@ -5,7 +5,7 @@ import { exitCode } from '../exit-codes.js'
 import { plural } from '../output/numbers.js'
 import type { Terminal } from '../output/terminal.js'
 import { textTable } from '../output/text-table.js'
-import type { RunFlags } from '../program.js'
+import type { RunFlags } from '../flags.js'
 
 export async function plan(
   context: CommandContext,

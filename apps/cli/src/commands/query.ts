@@ -14,7 +14,7 @@ import { exitCode } from '../exit-codes.js'
 import { plural } from '../output/numbers.js'
 import type { Terminal } from '../output/terminal.js'
 import { cellText, textTable } from '../output/text-table.js'
-import type { QueryFlags } from '../program.js'
+import type { QueryFlags } from '../flags.js'
 
 export async function query(
   context: CommandContext,

@@ -1,5 +1,5 @@
 import { executeRun, requireVersioned, type RunOutcome } from '@phlo/core'
-import { parseDuration } from '@phlo/core/runtime'
+import { parseDuration, processHost } from '@phlo/core/runtime'
 import type { Workspace } from '@phlo/authoring/loading'
 import {
   CatalogPort,
@@ -18,7 +18,7 @@ import { errorText } from '../output/report-error.js'
 import { checkTypesAside } from '../type-check.js'
 import { JsonReporter, RunReporter } from '../output/run-reporter.js'
 import type { Terminal } from '../output/terminal.js'
-import type { RunFlags } from '../program.js'
+import type { RunFlags } from '../flags.js'
 
 export async function run(
   context: CommandContext,
@@ -45,6 +45,7 @@ export async function run(
           globals.json ? new JsonReporter(context.terminal) : new RunReporter(context.terminal),
           ...composition.all(EventListenerPort),
         ],
+        host: processHost,
         projectDir: project.dir,
         profile: project.profile,
         audit: { branch: audit.branch, keepFailed: parseDuration(audit.keepFailed) },

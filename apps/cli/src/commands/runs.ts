@@ -1,4 +1,5 @@
 import { markInterrupted, requireVersioned } from '@phlo/core'
+import { processHost } from '@phlo/core/runtime'
 import { CatalogPort, PhloError, type RunRecord, type StateStore, StateStorePort } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
@@ -15,7 +16,7 @@ async function withState(
 ): Promise<number> {
   return withPlugins(context, globals, async ({ composition }) => {
     const state = composition.get(StateStorePort)
-    await markInterrupted(state, requireVersioned(composition.get(CatalogPort)))
+    await markInterrupted({ state, catalog: requireVersioned(composition.get(CatalogPort)), host: processHost })
     await work(state)
     return exitCode.ok
   })

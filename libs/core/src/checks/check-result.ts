@@ -1,5 +1,5 @@
 import type { AssetKey, Severity } from '../assets/asset.js'
-import type { ErrorInfo } from '../events/run-events.js'
+import type { ErrorInfo } from '../events/error-info.js'
 
 /**
  * - `passed`: nothing wrong, or within what is allowed.

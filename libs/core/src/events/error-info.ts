@@ -1,5 +1,12 @@
 import { toPhloError } from '@phlo/ports'
-import type { ErrorInfo } from './run-events.js'
+
+/** An error as events carry it. */
+export interface ErrorInfo {
+  readonly code: string
+  readonly message: string
+  readonly hint?: string
+  readonly location?: { readonly file: string; readonly line?: number; readonly column?: number }
+}
 
 /** What events and records keep of an error. */
 export function errorInfo(error: unknown): ErrorInfo {

@@ -2,20 +2,13 @@ import type { IngestResult, MaterializeResult, StatementProgress } from '@phlo/p
 import type { AssetKey } from '../assets/asset.js'
 import type { CheckResult } from '../checks/check-result.js'
 import type { Plan } from '../plan/plan.js'
+import type { ErrorInfo } from './error-info.js'
 
 /** A step's name within its run: the asset and, where it has one, the partition or range. */
 export interface StepName {
   readonly asset: AssetKey
   readonly kind: 'ingestion' | 'model'
   readonly partition?: string
-}
-
-/** An error as events carry it. */
-export interface ErrorInfo {
-  readonly code: string
-  readonly message: string
-  readonly hint?: string
-  readonly location?: { readonly file: string; readonly line?: number; readonly column?: number }
 }
 
 /** What happens in a run, in this order. Everything is plain JSON. */

@@ -1,5 +1,5 @@
 import { isPhloError } from '@phlo/ports'
-import type { RunDependencies } from './execute-run.js'
+import type { RunDependencies } from './run-dependencies.js'
 import { isAlive } from './run-liveness.js'
 
 /** Deletes branches of runs that were not published and are older than the policy keeps them. */
@@ -7,7 +7,8 @@ export async function tidyBranches({
   catalog,
   state,
   audit,
-}: Pick<RunDependencies, 'catalog' | 'state' | 'audit'>): Promise<void> {
+  host,
+}: Pick<RunDependencies, 'catalog' | 'state' | 'audit' | 'host'>): Promise<void> {
   const [prefix, suffix = ''] = audit.branch.split('{run_id}') as [string, string | undefined]
   for (const { name, type, commit } of await catalog.listRefs()) {
     if (type !== 'branch' || !name.startsWith(prefix) || !name.endsWith(suffix)) continue
@@ -25,7 +26,7 @@ export async function tidyBranches({
     ]
     const age = Date.now() - Date.UTC(year, month - 1, day, hour, minute, second)
     const run = await state.getRun(id)
-    if (age < audit.keepFailed || (run?.status === 'running' && isAlive(run))) continue
+    if (age < audit.keepFailed || (run?.status === 'running' && isAlive(run, host))) continue
     try {
       await catalog.deleteRef(name, { expected: commit })
     } catch (error) {

@@ -1,23 +1,9 @@
-import os from 'node:os'
-import {
-  type CheckKind,
-  type EventListener,
-  type IngestEngine,
-  isPhloError,
-  mainBranch,
-  PhloError,
-  type QueryEngine,
-  type RunRecord,
-  type Source,
-  type StateStore,
-  type VersionedCatalog,
-} from '@phlo/ports'
+import { isPhloError, mainBranch, PhloError, type RunRecord } from '@phlo/ports'
 import type { AssetKey } from '../assets/asset.js'
-import type { AssetGraph } from '../assets/asset-graph.js'
 import { blocksPublishing, type CheckResult } from '../checks/check-result.js'
 import { CheckRunner } from '../checks/check-runner.js'
-import { errorInfo } from '../events/error-info.js'
-import type { ErrorInfo, RunOutcome } from '../events/run-events.js'
+import { type ErrorInfo, errorInfo } from '../events/error-info.js'
+import type { RunOutcome } from '../events/run-events.js'
 import { RunJournal } from '../events/run-journal.js'
 import { makePlan, type PlanRequest } from '../plan/make-plan.js'
 import type { Plan, PlannedStep } from '../plan/plan.js'
@@ -27,30 +13,9 @@ import { runIngestion } from './ingest-step.js'
 import { runModel } from './model-step.js'
 import { publish } from './publish.js'
 import { newRunId } from './run-id.js'
-import { markInterrupted, runOwner } from './run-liveness.js'
+import type { RunDependencies } from './run-dependencies.js'
+import { markInterrupted } from './run-liveness.js'
 import type { RunScope } from './run-scope.js'
-
-/** How runs use branches, from `audit` in phlo.yaml. */
-export interface AuditPolicy {
-  /** A branch's name; `{run_id}` stands for the run's id. */
-  readonly branch: string
-  /** How long branches of runs that were not published stay, in milliseconds. */
-  readonly keepFailed: number
-}
-
-export interface RunDependencies {
-  readonly graph: AssetGraph
-  readonly catalog: VersionedCatalog
-  readonly queries: QueryEngine
-  readonly ingestion: IngestEngine
-  readonly sources: readonly Source[]
-  readonly checkKinds: readonly CheckKind[]
-  readonly state: StateStore
-  readonly listeners: readonly EventListener[]
-  readonly projectDir: string
-  readonly profile: string
-  readonly audit: AuditPolicy
-}
 
 export interface RunRequest extends PlanRequest {
   readonly signal?: AbortSignal
@@ -69,7 +34,7 @@ const heartbeatEvery = 5_000
 export async function executeRun(dependencies: RunDependencies, request: RunRequest): Promise<RunOutcome> {
   const { graph, catalog, sources, projectDir } = dependencies
   const startedAt = Date.now()
-  await markInterrupted(dependencies.state, catalog)
+  await markInterrupted(dependencies)
   const plan = await makePlan({ graph, catalog, sources, projectDir }, request)
   if (plan.steps.length === 0) {
     const milliseconds = Date.now() - startedAt
@@ -168,7 +133,7 @@ class Run {
         base,
         footprint: scope,
         message: `Run ${this.id}: ${this.describePlan()}`,
-        author: author(),
+        author: this.dependencies.host.author,
         properties: { 'run-id': this.id, profile: this.dependencies.profile },
       })
       this.journal.record({
@@ -288,7 +253,7 @@ class Run {
       status,
       startedAt: this.startedAt,
       heartbeatAt: Date.now(),
-      owner: runOwner(),
+      owner: this.dependencies.host.owner,
       branch: this.branch,
       selection: this.describePlan(),
       summary: { steps: this.finishedSteps, rows: this.rows, checks: this.checks.length, failedChecks },
@@ -298,15 +263,5 @@ class Run {
   private describePlan(): string {
     const assets = [...new Set(this.plan.steps.map(({ asset }) => asset))]
     return assets.length <= 4 ? assets.join(', ') : `${assets.slice(0, 3).join(', ')} and ${assets.length - 3} more`
-  }
-}
-
-/** Whose name commits bear. */
-function author(): string {
-  try {
-    return os.userInfo().username
-  } catch {
-    // Containers run as users that have no entry.
-    return 'phlo'
   }
 }

@@ -1,6 +1,6 @@
 import type { CheckRunner } from '../checks/check-runner.js'
 import type { RunJournal } from '../events/run-journal.js'
-import type { RunDependencies } from './execute-run.js'
+import type { RunDependencies } from './run-dependencies.js'
 
 /** What the steps of one run share. */
 export interface RunScope extends RunDependencies {

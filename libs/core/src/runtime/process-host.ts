@@ -1,0 +1,31 @@
+import os from 'node:os'
+import type { RunHost } from '../run/run-dependencies.js'
+
+/** This process as the host of runs: named by machine and process id. */
+export const processHost: RunHost = {
+  owner: `${os.hostname()}:${process.pid}`,
+  author: userName(),
+  isGone: (owner) => {
+    const colon = owner.lastIndexOf(':')
+    return owner.slice(0, colon) === os.hostname() && !processExists(Number(owner.slice(colon + 1)))
+  },
+}
+
+function userName(): string {
+  try {
+    return os.userInfo().username
+  } catch {
+    // Containers run as users that have no entry.
+    return 'phlo'
+  }
+}
+
+function processExists(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    // EPERM: it is there and belongs to somebody else.
+    return typeof error === 'object' && error !== null && 'code' in error && error.code === 'EPERM'
+  }
+}
