@@ -46,7 +46,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(dist|out-tsc)/|^tools/boundaries/fixtures/' },
+    exclude: { path: '^(libs|plugins|apps)/[^/]+/(dist|out-tsc)/|^tools/boundaries/fixtures/' },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       conditionNames: ['@phlo/source', 'import', 'node', 'default', 'types'],
