@@ -1,8 +1,18 @@
 import { type ColumnRule, PhloError, type RuleValue } from '@phlo/ports'
+import { re2Pattern } from './re2-pattern.js'
 import type { ZodDefinition } from './zod-definition.js'
 
 function unsupported(column: string, what: string, hint: string): PhloError {
   return new PhloError('PHLO_SCHEMA_UNSUPPORTED', `Column ${column}: ${what}`, { hint, context: { column } })
+}
+
+/** Formats that zod checks by code; the patterns that some of them have besides say less, or something else. */
+const checkedByCode = new Set(['url', 'ipv6', 'cidrv6', 'credit_card', 'iban', 'jwt'])
+
+/** These zod checks by code too, but a pattern can say the same. */
+const exactPatterns: Readonly<Record<string, RegExp>> = {
+  base64: /^(?:[0-9a-zA-Z+/]{4})*(?:[0-9a-zA-Z+/]{2}==|[0-9a-zA-Z+/]{3}=)?$/,
+  base64url: /^(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?$/,
 }
 
 const int32 = { min: -(2 ** 31), max: 2 ** 31 - 1 }
@@ -82,6 +92,9 @@ function rulesOfStringFormat(check: ZodDefinition, column: string): ColumnRule[]
     case 'ends_with':
       return [{ kind: 'ends-with', value: check.suffix ?? '' }]
     case 'includes':
+      if (check.position !== undefined) {
+        throw unsupported(column, 'its text must be included behind a position', 'Say it with .regex().')
+      }
       return [{ kind: 'includes', value: check.includes ?? '' }]
     // Columns of these formats have a type of their own, which says it.
     case 'datetime':
@@ -90,42 +103,23 @@ function rulesOfStringFormat(check: ZodDefinition, column: string): ColumnRule[]
       return []
     default:
   }
-  if (!check.pattern) {
+  const { format = 'custom' } = check
+  const pattern = exactPatterns[format] ?? check.pattern
+  if (!pattern || checkedByCode.has(format)) {
     throw unsupported(
       column,
-      `zod checks the format ${String(check.format)} by code`,
+      `zod checks the format ${format} by code, which an engine cannot run`,
       'Use .regex() with a pattern that says it.',
     )
   }
-  return [patternRule(check.pattern, column, check.format === 'regex' ? undefined : check.format)]
+  return [patternRule(pattern, column, format === 'regex' ? undefined : format)]
 }
 
-/** JavaScript's regular expressions know things that linear-time engines do not. Source: RE2's syntax page. */
 function patternRule(pattern: RegExp, column: string, format: string | undefined): ColumnRule {
-  const { source, flags } = pattern
-  if (/\(\?<?[=!]|\\[1-9]|\\k</.test(source)) {
-    throw unsupported(
-      column,
-      `the pattern ${String(pattern)} looks around or back`,
-      'Engines check patterns in linear time; write it without lookaround and back references.',
-    )
-  }
-  if (/[gy]/.test(flags))
-    throw unsupported(column, `the pattern ${String(pattern)} has the flag g or y`, 'Leave the flag out.')
-  const modes = `${flags.includes('s') ? 's' : ''}${flags.includes('m') ? 'm' : ''}`
   return {
     kind: 'pattern',
-    regex: (modes === '' ? '' : `(?${modes})`) + toRe2(source),
-    caseInsensitive: flags.includes('i'),
+    regex: re2Pattern(pattern, column),
+    caseInsensitive: pattern.flags.includes('i'),
     ...(format !== undefined && { format }),
   }
-}
-
-/** `\/` and `\uXXXX` are JavaScript's; `\d`, `\w` and the rest mean the same. */
-function toRe2(source: string): string {
-  return source
-    .replace(/\\\//g, '/')
-    .replace(/\\u\{([0-9a-fA-F]+)\}/g, '\\x{$1}')
-    .replace(/\\u([0-9a-fA-F]{4})/g, '\\x{$1}')
-    .replace(/\(\?<([A-Za-z_]\w*)>/g, '(?P<$1>')
 }

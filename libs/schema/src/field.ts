@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { isZodNode } from './zod-definition.js'
 
 /** What zod itself cannot say of a column. */
 export interface FieldOptions {
@@ -31,10 +32,14 @@ function registry(): Registry {
  */
 export function field<T extends z.ZodType>(schema: T, options: FieldOptions): T {
   const copy = schema.clone()
-  registry().set(copy, { ...fieldOptions(schema), ...options })
+  registry().set(copy, options)
   return copy
 }
 
+/** The options of a schema, and of those that it was made from: `field(z.string(), { … }).min(3)` keeps them. */
 export function fieldOptions(schema: object): FieldOptions | undefined {
-  return registry().get(schema)
+  const own = registry().get(schema)
+  const parent = isZodNode(schema) ? schema._zod.parent : undefined
+  const inherited = parent && fieldOptions(parent)
+  return own || inherited ? { ...inherited, ...own } : undefined
 }

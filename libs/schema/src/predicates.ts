@@ -37,7 +37,7 @@ function rulePredicate(rule: ColumnRule, column: ColumnSchema, expression: strin
     case 'max':
       return `${expression} ${rule.exclusive ? '<' : '<='} ${literal(rule.value)}`
     case 'multiple-of':
-      return `${expression} % ${literal(rule.value)} = 0`
+      return isMultiple(rule.value, column, expression, dialect)
     case 'finite':
       // NaN and the infinities are the values that are not below the infinite one.
       return column.type === 'double' || column.type === 'float'
@@ -64,8 +64,18 @@ function rulePredicate(rule: ColumnRule, column: ColumnSchema, expression: strin
   }
 }
 
+/** Among doubles as zod decides it: 0.3 is a multiple of 0.1, although it is not to the last bit. */
+function isMultiple(step: number, column: ColumnSchema, expression: string, dialect: SqlDialect): string {
+  const inexact = column.type === 'double' || column.type === 'float' || !Number.isInteger(step)
+  if (!inexact) return `${expression} % ${dialect.literal(step)} = 0`
+  const ratio = `(${expression} / ${dialect.typedLiteral(step, 'double')})`
+  const tolerance = dialect.typedLiteral(4 * Number.EPSILON, 'double')
+  return `abs(${ratio} - round(${ratio})) < ${tolerance} * greatest(abs(${ratio}), 1)`
+}
+
+/** zod counts a text's code points; so does SQL. */
 function lengthOf(column: ColumnSchema, expression: string, dialect: SqlDialect): string {
-  return typeof column.type === 'string' ? dialect.textLength(expression) : dialect.collectionLength(expression)
+  return typeof column.type === 'string' ? `length(${expression})` : dialect.collectionLength(expression)
 }
 
 function escapeLike(text: string): string {

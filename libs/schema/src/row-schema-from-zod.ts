@@ -112,9 +112,7 @@ class Reading {
       case 'string':
         return stringType(def)
       case 'number':
-        // zod's numbers exclude NaN and the infinities.
-        if (def.format === undefined || def.format.startsWith('float')) this.rules.push({ kind: 'finite' })
-        return numberType(def)
+        return this.number(def)
       case 'bigint':
         if (def.format === 'uint64') return 'decimal(20, 0)'
         return 'long'
@@ -123,7 +121,7 @@ class Reading {
       case 'date':
         return 'timestamptz'
       case 'enum':
-        return this.choices(Object.values(def.entries ?? {}))
+        return this.choices(enumValues(def.entries ?? {}))
       case 'literal':
         return this.choices(def.values ?? [])
       case 'union':
@@ -131,11 +129,21 @@ class Reading {
       case 'array':
       case 'object':
       case 'record':
-        if (this.rules.some(({ kind }) => kind !== 'min-length' && kind !== 'max-length')) throw this.nestedRule()
+        if (this.rules.some(({ kind }) => kind !== 'min-length' && kind !== 'max-length'))
+          throw this.nestedRule(this.column)
         return this.nested(def)
       default:
         throw this.unsupported(`z.${def.type}() has no column type`)
     }
+  }
+
+  private number(def: ZodDefinition): IcebergType {
+    // `z.int()` has the format itself, `z.number().int()` as a check; the narrowest of several says the type.
+    const formats = [def.format, ...(def.checks ?? []).map((check) => check._zod.def.format)]
+    const type = numberTypes.find(([format]) => formats.includes(format))?.[1] ?? 'double'
+    // zod's numbers exclude NaN and the infinities.
+    if (type === 'double' || type === 'float') this.rules.push({ kind: 'finite' })
+    return type
   }
 
   private choices(values: readonly unknown[]): IcebergType {
@@ -149,11 +157,12 @@ class Reading {
     return kind === 'bigint' ? 'long' : kind
   }
 
-  /** A union with null is a nullable type; any other has no single column type. */
+  /** A union with null (or undefined) is a nullable (or optional) type; any other has no single column type. */
   private union(options: readonly ZodNode[]): IcebergType {
     const others = options.filter(({ _zod }) => _zod.def.type !== 'null' && _zod.def.type !== 'undefined')
     if (others.length !== 1) throw this.unsupported('a union of several types has no single column type')
     if (others.length < options.length) this.nullable = true
+    if (options.some(({ _zod }) => _zod.def.type === 'undefined')) this.optional = true
     return this.read(others[0] as ZodNode)
   }
 
@@ -188,18 +197,18 @@ class Reading {
     const column = columnSchema(`${this.column}.${name}`, node)
     const implied = new Set(['finite', 'min', 'max'])
     const said = column.rules.filter((rule) => !(implied.has(rule.kind) && isImplied(rule)))
-    if (said.length > 0 || column.unique) throw this.nestedRule()
+    if (said.length > 0 || column.unique) throw this.nestedRule(column.name)
     return column
   }
 
-  private nestedRule(): PhloError {
-    return this.unsupported('a nested type has rules, which are only checked on columns')
+  private nestedRule(column: string): PhloError {
+    return this.unsupported('a nested type has rules, which are only checked on columns', column)
   }
 
-  private unsupported(problem: string): PhloError {
-    return new PhloError('PHLO_SCHEMA_UNSUPPORTED', `Column ${this.column}: ${problem}`, {
+  private unsupported(problem: string, column = this.column): PhloError {
+    return new PhloError('PHLO_SCHEMA_UNSUPPORTED', `Column ${column}: ${problem}`, {
       hint: 'See docs/schemas.md for the zod types and rules that columns can have.',
-      context: { column: this.column },
+      context: { column },
     })
   }
 }
@@ -224,18 +233,20 @@ function stringType(def: ZodDefinition): IcebergType {
   }
 }
 
-function numberType(def: ZodDefinition): IcebergType {
-  switch (def.format) {
-    case 'int32':
-      return 'int'
-    case 'safeint':
-    case 'uint32':
-      return 'long'
-    case 'float32':
-      return 'float'
-    default:
-      return 'double'
-  }
+/** Column types by zod's formats of numbers, the narrowest first. */
+const numberTypes: readonly (readonly [format: string, type: string])[] = [
+  ['int32', 'int'],
+  ['uint32', 'long'],
+  ['safeint', 'long'],
+  ['float32', 'float'],
+]
+
+/** TypeScript's numeric enums also map the numbers back to the names, which are no values. */
+function enumValues(entries: Readonly<Record<string, string | number>>): (string | number)[] {
+  const numbers = Object.values(entries).filter((value) => typeof value === 'number')
+  return Object.entries(entries)
+    .filter(([name]) => !numbers.includes(Number(name)))
+    .map(([, value]) => value)
 }
 
 /** Which Iceberg types a zod type may be stored as. */
@@ -278,10 +289,18 @@ function dedupe(rules: readonly ColumnRule[]): ColumnRule[] {
     if (rule.kind !== 'min' && rule.kind !== 'max') return true
     return !rules.some((other, at) => {
       if (other.kind !== rule.kind || at === index) return false
-      const [mine, theirs] = [Number(rule.value), Number(other.value)]
-      if (Number.isNaN(mine) || Number.isNaN(theirs)) return false
+      const [mine, theirs] = [rule.value, other.value]
+      if (!isNumeric(mine) || !isNumeric(theirs)) return false
       const tighter = rule.kind === 'min' ? theirs > mine : theirs < mine
-      return tighter || (theirs === mine && (other.exclusive !== rule.exclusive ? other.exclusive : at < index))
+      return (
+        tighter ||
+        (!(theirs < mine) && !(theirs > mine) && (other.exclusive !== rule.exclusive ? other.exclusive : at < index))
+      )
     })
   })
+}
+
+/** Numbers and bigints compare with each other, exactly. */
+function isNumeric(value: RuleValue): value is number | bigint {
+  return typeof value === 'number' || typeof value === 'bigint'
 }

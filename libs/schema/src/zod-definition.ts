@@ -4,7 +4,8 @@
  * Source: https://zod.dev/library-authors
  */
 export interface ZodNode {
-  readonly _zod: { readonly def: ZodDefinition }
+  /** `parent`: what a method such as `.min()` made this one from. */
+  readonly _zod: { readonly def: ZodDefinition; readonly parent?: ZodNode }
   readonly description?: string
 }
 
@@ -22,7 +23,6 @@ export interface ZodDefinition {
   readonly options?: readonly ZodNode[]
   readonly entries?: Readonly<Record<string, string | number>>
   readonly values?: readonly unknown[]
-  readonly coerce?: boolean
   readonly local?: boolean
   // Checks
   readonly value?: number | bigint | Date
@@ -34,6 +34,7 @@ export interface ZodDefinition {
   readonly prefix?: string
   readonly suffix?: string
   readonly includes?: string
+  readonly position?: number
 }
 
 export function isZodNode(value: unknown): value is ZodNode {
