@@ -69,7 +69,7 @@ export default tseslint.config(
   },
   {
     // Tests put parts together that the code must keep apart.
-    files: ['**/*.spec.ts', '**/src/testing/**/*.ts'],
+    files: ['**/*.spec.ts', '**/src/testing/**'],
     rules: {
       '@nx/enforce-module-boundaries': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',

@@ -1,4 +1,5 @@
 import type { LoadedTable, Snapshot } from '@phlo/ports'
+import type { IngestionAsset } from '../assets/asset.js'
 import { IntervalSet } from '../partitions/interval-set.js'
 
 /**
@@ -32,6 +33,11 @@ export function readAssetState(table: LoadedTable | undefined): AssetState {
     cursor: parsed(properties[property.cursor]),
     inputs: (parsed(properties[property.inputs]) as Record<string, string> | undefined) ?? {},
   }
+}
+
+/** Were the partitions that the state lists made by this code, from this version of the source? */
+export function isCurrent(state: AssetState, asset: IngestionAsset, version: string | undefined): boolean {
+  return state.codeVersion === asset.codeVersion && (version === undefined || state.sourceVersion === version)
 }
 
 /** The properties that say it; parts that are left out stay as they are. */

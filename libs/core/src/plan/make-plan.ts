@@ -17,7 +17,7 @@ import {
   type PartitionRequest,
   requestedInterval,
 } from '../partitions/partition-definition.js'
-import { readAssetState, snapshotIdOf } from './asset-state.js'
+import { type AssetState, isCurrent, readAssetState, snapshotIdOf } from './asset-state.js'
 import type { Plan, PlannedStep } from './plan.js'
 import { sourceVersion } from './source-version.js'
 
@@ -76,7 +76,7 @@ class Planner {
   private async ingestion(asset: IngestionAsset): Promise<PlannedStep[]> {
     const table = await this.table(asset.target)
     const state = readAssetState(table)
-    const sameCode = state.codeVersion === asset.codeVersion
+    const version = await sourceVersion(asset, this.inputs.sources, this.inputs.projectDir)
     const base = { asset: asset.key, kind: 'ingestion' as const, upstream: asset.upstream }
     if (asset.partitions) {
       const { unit } = asset.partitions
@@ -85,16 +85,18 @@ class Planner {
       const missing =
         asked || this.request.force
           ? new IntervalSet([asked ?? coverage(asset.partitions, this.now.getTime())])
-          : covered.minus(sameCode ? state.materialized : new IntervalSet())
+          : covered.minus(isCurrent(state, asset, version) ? state.materialized : new IntervalSet())
       const why = asked
         ? 'asked for'
         : this.request.force
           ? 'forced'
           : !table
             ? 'new'
-            : !sameCode
+            : state.codeVersion !== asset.codeVersion
               ? 'its code changed'
-              : 'missing'
+              : isCurrent(state, asset, version)
+                ? 'missing'
+                : 'its source changed'
       return missing.intervals.map((interval) => {
         const partitions = countPartitions(unit, interval)
         return {
@@ -106,23 +108,22 @@ class Planner {
         }
       })
     }
-    const reason = await this.whyIngest(asset, table, sameCode, state.sourceVersion)
+    const reason = this.whyIngest(asset, table, state, version)
     return reason === undefined ? [] : [{ ...base, reason }]
   }
 
-  private async whyIngest(
+  private whyIngest(
     asset: IngestionAsset,
     table: LoadedTable | undefined,
-    sameCode: boolean,
-    known: string | undefined,
-  ): Promise<string | undefined> {
+    state: AssetState,
+    version: string | undefined,
+  ): string | undefined {
     if (!table) return 'new'
-    if (!sameCode) return 'its code changed'
+    if (state.codeVersion !== asset.codeVersion) return 'its code changed'
     const upstream = asset.upstream.find((key) => this.planned.has(key))
     if (upstream !== undefined) return `${upstream} runs`
-    const version = await sourceVersion(asset, this.inputs.sources, this.inputs.projectDir)
     if (version === undefined) return 'its source cannot tell whether it changed'
-    if (version !== known) return 'its source changed'
+    if (version !== state.sourceVersion) return 'its source changed'
     return this.askedFor ? 'asked for' : undefined
   }
 

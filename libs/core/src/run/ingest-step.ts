@@ -5,7 +5,7 @@ import { sampleSize } from '../checks/check-result.js'
 import type { StepName } from '../events/run-events.js'
 import { IntervalSet, type Interval } from '../partitions/interval-set.js'
 import { describeInterval } from '../partitions/partition-definition.js'
-import { assetStateProperties, readAssetState } from '../plan/asset-state.js'
+import { assetStateProperties, isCurrent, readAssetState } from '../plan/asset-state.js'
 import type { PlannedStep } from '../plan/plan.js'
 import { sourceVersion } from '../plan/source-version.js'
 import { readRows } from '../result-rows.js'
@@ -35,7 +35,7 @@ export async function runIngestion(
     ...(partition && { partition: { key: partition.key, from: partition.start, to: partition.end } }),
     ...(state.cursor !== undefined && { cursor: state.cursor }),
   })
-  const known = state.codeVersion === asset.codeVersion ? state.materialized : new IntervalSet()
+  const known = isCurrent(state, asset, version) ? state.materialized : new IntervalSet()
   const result = await scope.ingestion.ingest({
     target: asset.target,
     quarantine,
