@@ -112,6 +112,12 @@ export {
   CheckKindPort,
   type CompiledCheck,
 } from './check-kind.js'
-export { type DeclaredTest, type Transformer, TransformerPort, type TransformModel } from './transformer.js'
+export {
+  type DeclaredTest,
+  type SqlPlace,
+  type Transformer,
+  TransformerPort,
+  type TransformModel,
+} from './transformer.js'
 export { type RunEventRecord, type RunRecord, type RunStatus, type StateStore, StateStorePort } from './state-store.js'
 export { type EventListener, EventListenerPort, type PublishedEvent } from './event-listener.js'

@@ -28,6 +28,17 @@ export interface TransformModel {
   /** The compiled SELECT. */
   readonly sql: string
   readonly location: SourceLocation
+  /**
+   * Where a place of {@link sql} stands in the user's own text, before it was rendered, so that an engine's error can
+   * be shown there. What a template expression made stands where the expression does.
+   */
+  readonly locate?: (place: SqlPlace) => SourceLocation
+}
+
+/** A place in a statement; line and column are counted from 1. */
+export interface SqlPlace {
+  readonly line: number
+  readonly column: number
 }
 
 /**

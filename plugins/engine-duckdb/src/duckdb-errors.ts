@@ -2,17 +2,22 @@ import { errorMessage, isPhloError, PhloError } from '@phlo/ports'
 
 /** DuckDB's own kinds of errors that are the statement's fault. */
 const statementFaults =
-  /^(Parser|Binder|Catalog|Conversion|Invalid Input|Out of Range|Constraint|Not implemented|Syntax) Error: /
+  /^(Parser|Binder|Catalog|Conversion|Invalid Input|Out of Range|Constraint|Not implemented|Syntax|Mismatch Type) Error: /
+
+/** A user's statement, and the text that was run when that holds more than the statement. */
+export interface UserStatement {
+  readonly sql: string
+  readonly ran?: string
+}
 
 /**
  * An error of DuckDB in Phlo's words, with the line and column within the statement where DuckDB tells them.
  * `statement` is the user's own SQL; without it the statement was Phlo's and the fault is not the user's.
  */
-export function toEngineError(error: unknown, statement?: string): PhloError {
+export function toEngineError(error: unknown, statement?: UserStatement): PhloError {
   if (isPhloError(error)) return error
-  const message = errorMessage(error)
-  if (/INTERRUPT Error/i.test(message))
-    return new PhloError('PHLO_RUN_CANCELLED', 'The query was cancelled', { cause: error })
+  const { message, offset } = readError(errorMessage(error))
+  if (/INTERRUPT Error/i.test(message)) return cancelled(error)
   if (/^Permission Error: /.test(message)) {
     return new PhloError('PHLO_SQL_FORBIDDEN', 'SQL reaches tables only: files and the network are closed to it', {
       hint: 'Read files with an ingestion asset, then query its table.',
@@ -20,38 +25,79 @@ export function toEngineError(error: unknown, statement?: string): PhloError {
     })
   }
   if (/^Out of Memory Error: /.test(message)) {
-    return new PhloError('PHLO_ENGINE_FAILED', firstLine(message), {
+    return new PhloError('PHLO_ENGINE_FAILED', oneLine(message), {
       hint: 'Raise the engine’s memoryLimit in phlo.yaml.',
       cause: error,
     })
   }
-  if (statement === undefined || !statementFaults.test(message))
-    return new PhloError('PHLO_ENGINE_FAILED', message, { cause: error })
-  const position = positionIn(message, statement)
-  return new PhloError('PHLO_SQL_INVALID', firstLine(message), {
-    ...(position && { location: { file: '<sql>', ...position } }),
+  // A data file that cannot be read is no fault of who reads it.
+  const damaged = /No magic bytes|\.parquet['"]/.test(message)
+  if (statement === undefined || damaged || !statementFaults.test(message))
+    return new PhloError('PHLO_ENGINE_FAILED', oneLine(message), { cause: error })
+  const position = offset && positionIn(offset, statement)
+  return new PhloError('PHLO_SQL_INVALID', oneLine(message), {
+    ...(position && { location: { file: sqlFile, ...position } }),
     cause: error,
   })
 }
 
-function firstLine(message: string): string {
-  const end = message.search(/\n\s*\n?LINE \d+:/)
-  return (end < 0 ? message : message.slice(0, end)).trim().replace(/\s*\n\s*/g, ' ')
+/** What a caller that has aborted its signal gets. */
+export function cancelled(cause: unknown): PhloError {
+  return isPhloError(cause, 'PHLO_RUN_CANCELLED')
+    ? cause
+    : new PhloError('PHLO_RUN_CANCELLED', 'The query was cancelled', { cause })
 }
 
-/** DuckDB shows the line, perhaps cut at both ends, with a caret below the place. */
-function positionIn(message: string, statement: string): { line: number; column?: number } | undefined {
-  const shown = /LINE (\d+): (.*)\n( *)\^/.exec(message)
-  if (!shown) return undefined
-  const line = Number(shown[1])
-  const excerpt = shown[2] as string
-  const caret = (shown[3] as string).length - `LINE ${line}: `.length
-  const text = statement.split('\n')[line - 1] ?? ''
-  const bare = excerpt.replace(/^\.\.\./, '').replace(/\.\.\.$/, '')
-  const start = text.indexOf(bare)
-  if (start < 0 || caret < 0) return { line }
-  const cut = excerpt.startsWith('...') ? 3 : 0
-  return { line, column: start + caret - cut + 1 }
+/** Stands for the file in locations of statements, which come from no file that the engine knows. */
+export const sqlFile = '<sql>'
+
+/** DuckDB counts bytes when it binds and runs, and characters when it parses. */
+interface ErrorOffset {
+  readonly unit: 'bytes' | 'characters'
+  readonly count: number
+}
+
+interface JsonError {
+  readonly exception_type?: string
+  readonly exception_message?: string
+  readonly position?: string
+}
+
+/** DuckDB's message, which is JSON where `errors_as_json` is set, perhaps behind a prefix. */
+function readError(text: string): { readonly message: string; readonly offset?: ErrorOffset } {
+  const start = text.indexOf('{"exception_type"')
+  if (start < 0) return { message: text }
+  try {
+    const { exception_type: type, exception_message: message, position } = JSON.parse(text.slice(start)) as JsonError
+    if (type === undefined || message === undefined) return { message: text }
+    const count = Number(position)
+    return {
+      message: `${type} Error: ${message}`,
+      ...(position !== undefined &&
+        Number.isSafeInteger(count) && { offset: { unit: type === 'Parser' ? 'characters' : 'bytes', count } }),
+    }
+  } catch {
+    return { message: text }
+  }
+}
+
+function oneLine(message: string): string {
+  return message.trim().replace(/\s*\n\s*/g, ' ')
+}
+
+function positionIn(
+  offset: ErrorOffset,
+  { sql, ran = sql }: UserStatement,
+): { line: number; column: number } | undefined {
+  const index = textOffset(ran, offset) - ran.indexOf(sql)
+  return index < 0 || index > sql.length ? undefined : lineAndColumn(sql, index)
+}
+
+/** DuckDB's offset as one into JavaScript's text. */
+export function textOffset(text: string, { unit, count }: ErrorOffset): number {
+  return unit === 'bytes'
+    ? Buffer.from(text).subarray(0, count).toString().length
+    : [...text].slice(0, count).join('').length
 }
 
 /** Line and column, 1-based, of an offset into a text. */

@@ -4,7 +4,7 @@ import path from 'node:path'
 import type { DuckDBConnection, DuckDBInstance, Json } from '@duckdb/node-api'
 import { PhloError, type StatementProgress } from '@phlo/ports'
 import { literal } from './duckdb-dialect.js'
-import { toEngineError } from './duckdb-errors.js'
+import { cancelled, toEngineError, type UserStatement } from './duckdb-errors.js'
 import type { DuckDbOptions } from './options.js'
 
 /** What an instance of DuckDB may touch. */
@@ -40,7 +40,7 @@ export class DuckDbHost {
 
   /** A connection that the caller closes. */
   async open(signal?: AbortSignal): Promise<Connection> {
-    signal?.throwIfAborted()
+    if (signal?.aborted) throw cancelled(signal.reason)
     this.instance ??= this.start()
     return new Connection(await (await this.instance).connect(), this.scratch, signal)
   }
@@ -67,6 +67,8 @@ export class DuckDbHost {
     try {
       await connection.run("SET GLOBAL TimeZone = 'UTC'")
       if (this.access.kind === 'closed') {
+        // Errors in users' SQL then say where they are, to the byte.
+        await connection.run('SET GLOBAL errors_as_json = true')
         const folders = [...(await this.access.folders()), this.scratch].map((folder) => literal(path.resolve(folder)))
         await connection.run(`SET allowed_directories = [${folders.join(', ')}]`)
         await connection.run('SET enable_external_access = false')
@@ -112,10 +114,13 @@ export class Connection {
 
   /** Runs SQL that Phlo wrote; an error in it is an engine's failure, except when `statement` is a user's part of it. */
   async run(sql: string, statement?: string): Promise<PlainRow[]> {
-    return this.guard(async () => {
-      const reader = await this.raw.runAndReadAll(sql)
-      return reader.getRowObjectsJson()
-    }, statement)
+    return this.guard(
+      async () => {
+        const reader = await this.raw.runAndReadAll(sql)
+        return reader.getRowObjectsJson()
+      },
+      statement === undefined ? undefined : { sql: statement, ran: sql },
+    )
   }
 
   /** Like {@link run}, reporting how far DuckDB is twice a second. */
@@ -168,11 +173,13 @@ export class Connection {
     return row
   }
 
-  async guard<T>(work: () => Promise<T>, statement?: string): Promise<T> {
+  /** Throws what DuckDB raises in Phlo's words, and PHLO_RUN_CANCELLED once the signal is aborted. */
+  async guard<T>(work: () => Promise<T>, statement?: UserStatement): Promise<T> {
     try {
+      if (this.signal?.aborted) throw cancelled(this.signal.reason)
       return await work()
     } catch (error) {
-      if (this.signal?.aborted) throw new PhloError('PHLO_RUN_CANCELLED', 'The query was cancelled', { cause: error })
+      if (this.signal?.aborted) throw cancelled(error)
       throw toEngineError(error, statement)
     }
   }

@@ -20,7 +20,7 @@ import {
 import { duckdbDialect, identifier } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { columnOfResult, duckdbType } from './duckdb-types.js'
-import { inspectStatement } from './statement.js'
+import { inspectStatement, withoutTerminator } from './statement.js'
 import { commitTables, openTable } from './tables/commit-table.js'
 import { LakeViews } from './tables/lake-views.js'
 import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
@@ -60,9 +60,9 @@ export class DuckDbQueryEngine implements QueryEngine {
     try {
       views = await this.attach(connection, sql, options)
       const params = (options.params ?? []) as DuckDBValue[]
-      const result = await connection.guard(() => connection.raw.stream(sql, params), sql)
+      const result = await connection.guard(() => connection.raw.stream(sql, params), { sql })
       const schema = arrowSchema(arrow, result)
-      const batches = arrowBatches(arrow, result, schema, (work) => connection.guard(work, sql))
+      const batches = arrowBatches(arrow, result, schema, (work) => connection.guard(work, { sql }))
       return { schema, batches: finally_(batches, finish), close: finish }
     } catch (error) {
       await finish()
@@ -107,12 +107,17 @@ export class DuckDbQueryEngine implements QueryEngine {
   private async attach(connection: Connection, sql: string, options: QueryOptions): Promise<LakeViews> {
     const { tables } = await inspectStatement(connection, sql)
     const views = new LakeViews(connection, this.store, this.catalog)
-    await views.attach(tables, options)
+    try {
+      await views.attach(tables, options)
+    } catch (error) {
+      await views.detach()
+      throw error
+    }
     return views
   }
 
   private async write(connection: Connection, request: MaterializeRequest): Promise<MaterializeResult> {
-    const select = request.sql.trim().replace(/;\s*$/, '')
+    const select = withoutTerminator(request.sql)
     const rows = await this.resultSchema(connection, select, request)
     const partitioning = (request.partitionBy ?? []).map(parsePartitionBy)
     const table = await openTable(this.store, this.catalog, request.target, request.ref, { rows, partitioning })
@@ -160,10 +165,18 @@ ${select}
 
   /** The columns that the SELECT gives. */
   private async resultSchema(connection: Connection, select: string, request: MaterializeRequest): Promise<RowSchema> {
-    const { names, types } = await connection.guard(async () => {
-      const result = await connection.raw.run(`SELECT * FROM (\n${select}\n) LIMIT 0`)
-      return { names: result.columnNames(), types: result.columnTypes() }
-    }, select)
+    // Prepared as it is: a SELECT around it would rename columns of one name.
+    const { names, types } = await connection.guard(
+      async () => {
+        const statement = await connection.raw.prepare(select)
+        const columns = Array.from({ length: statement.columnCount }, (_, index) => index)
+        return {
+          names: columns.map((index) => statement.columnName(index)),
+          types: columns.map((index) => statement.columnType(index)),
+        }
+      },
+      { sql: select },
+    )
     const seen = new Set<string>()
     for (const name of names) {
       if (seen.has(name.toLowerCase())) {

@@ -1,6 +1,6 @@
 import { formatIdentifier, PhloError, type TableIdentifier } from '@phlo/ports'
 import { literal } from './duckdb-dialect.js'
-import { lineAndColumn } from './duckdb-errors.js'
+import { lineAndColumn, sqlFile, textOffset } from './duckdb-errors.js'
 import type { Connection } from './duckdb-host.js'
 
 /** What a statement of a user names. */
@@ -33,16 +33,19 @@ export async function inspectStatement(connection: Connection, sql: string): Pro
         hint: 'Tables change by runs, not by queries.',
       })
     }
-    const offset = Number(parsed.position)
+    // The parser counts characters.
+    const count = Number(parsed.position)
     throw new PhloError('PHLO_SQL_INVALID', `SQL does not parse: ${parsed.error_message ?? 'unknown problem'}`, {
-      ...(Number.isFinite(offset) && { location: { file: '<sql>', ...lineAndColumn(sql, offset) } }),
+      ...(Number.isFinite(count) && {
+        location: { file: sqlFile, ...lineAndColumn(sql, textOffset(sql, { unit: 'characters', count })) },
+      }),
     })
   }
-  if (parsed.statements?.length !== 1) {
-    throw new PhloError('PHLO_SQL_FORBIDDEN', `One statement is allowed here, not ${parsed.statements?.length ?? 0}`)
-  }
+  const count = parsed.statements?.length ?? 0
+  if (count === 0) throw new PhloError('PHLO_SQL_INVALID', 'There is no statement')
+  if (count > 1) throw new PhloError('PHLO_SQL_FORBIDDEN', `One statement is allowed here, not ${count}`)
   const names = new Map<string, TableIdentifier>()
-  new Walk(sql, names).visit(parsed.statements[0], new Set())
+  new Walk(sql, names).visit(parsed.statements?.[0], new Set())
   return { tables: [...names.values()] }
 }
 
@@ -61,7 +64,13 @@ interface Node {
   readonly schema_name?: string
   readonly table_name?: string
   readonly function?: { readonly function_name: string; readonly query_location?: number }
-  readonly cte_map?: { readonly map: readonly { readonly key: string; readonly value: unknown }[] }
+  readonly cte_map?: { readonly map: readonly { readonly key: string; readonly value: CommonTable }[] }
+  readonly query?: unknown
+  readonly at_clause?: unknown
+}
+
+interface CommonTable {
+  readonly query?: { readonly node?: { readonly type?: unknown } }
 }
 
 /** Goes through DuckDB's syntax tree, keeping track of the names that WITH gives. */
@@ -80,18 +89,35 @@ class Walk {
       return
     }
     if (typeof value !== 'object' || value === null) return
-    const node = value as Node
+    const { cte_map: commonTables, ...node } = value as Node
     let inner = scope
-    if (node.cte_map?.map.length) inner = new Set([...scope, ...node.cte_map.map.map(({ key }) => key.toLowerCase())])
+    // A name of WITH is known to those behind it, and to itself only when it is recursive. Elsewhere the same name would
+    // be looked for among files.
+    for (const { key, value: table } of commonTables?.map ?? []) {
+      const named = new Set([...inner, key.toLowerCase()])
+      this.visit(table, table.query?.node?.type === 'RECURSIVE_CTE_NODE' ? named : inner)
+      inner = named
+    }
     if (node.type === 'BASE_TABLE') this.table(node, inner)
     if (node.type === 'TABLE_FUNCTION') this.tableFunction(node)
-    for (const child of Object.values(value)) this.visit(child, inner)
+    if (node.type === 'SHOW_REF' && node.query === null) {
+      throw new PhloError('PHLO_SQL_FORBIDDEN', 'SHOW tells of the engine, not of the lake', {
+        hint: 'Write DESCRIBE namespace.table for a table’s columns.',
+      })
+    }
+    for (const child of Object.values(node)) this.visit(child, inner)
   }
 
   private table(node: Node, scope: ReadonlySet<string>): void {
     const { catalog_name: catalog = '', schema_name: schema = '', table_name: name = '' } = node
     if (schema === '' && catalog === '' && scope.has(name.toLowerCase())) return
     const at = this.location(node.query_location)
+    if (node.at_clause) {
+      throw new PhloError('PHLO_SQL_INVALID', 'AT (…) is not understood here', {
+        hint: 'The ref, time or snapshot to read at is given beside the statement.',
+        ...at,
+      })
+    }
     if (catalog !== '') {
       throw new PhloError(
         'PHLO_SQL_INVALID',
@@ -122,9 +148,42 @@ class Walk {
     })
   }
 
-  private location(offset: number | undefined) {
-    return offset !== undefined && offset <= this.sql.length
-      ? { location: { file: '<sql>', ...lineAndColumn(this.sql, offset) } }
+  /** DuckDB counts bytes here; where it knows no place, the count is beyond any text. */
+  private location(count: number | undefined) {
+    return count !== undefined && count <= Buffer.byteLength(this.sql)
+      ? { location: { file: sqlFile, ...lineAndColumn(this.sql, textOffset(this.sql, { unit: 'bytes', count })) } }
       : {}
   }
+}
+
+/** What a semicolon may stand in without ending the statement. */
+const opaque = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[^]*?\$\1\$|--[^\n]*|\/\*|;/y
+const escapedString = /[eE]'(?:[^'\\]|\\[^]|'')*'/y
+const word = /\w+/y
+
+/** The text of the one statement that {@link inspectStatement} has found, without the semicolon and what is behind it. */
+export function withoutTerminator(sql: string): string {
+  const matchAt = (pattern: RegExp, position: number) => {
+    pattern.lastIndex = position
+    return pattern.exec(sql)?.[0]
+  }
+  let position = 0
+  while (position < sql.length) {
+    const token = matchAt(escapedString, position) ?? matchAt(word, position) ?? matchAt(opaque, position)
+    if (token === ';') return sql.slice(0, position)
+    position = token === '/*' ? endOfComment(sql, position) : position + (token?.length ?? 1)
+  }
+  return sql
+}
+
+/** DuckDB's block comments nest. */
+function endOfComment(sql: string, start: number): number {
+  const mark = /\/\*|\*\//g
+  mark.lastIndex = start
+  let depth = 0
+  for (let match = mark.exec(sql); match; match = mark.exec(sql)) {
+    depth += match[0] === '/*' ? 1 : -1
+    if (depth === 0) return mark.lastIndex
+  }
+  return sql.length
 }

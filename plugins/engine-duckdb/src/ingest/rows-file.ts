@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
 import { finished } from 'node:stream/promises'
 import { errorMessage, isPhloError, PhloError, type RowsInput } from '@phlo/ports'
+import { cancelled } from '../duckdb-errors.js'
 
 /** Text is handed to the file in pieces of about this size. */
 const pieceSize = 256 * 1024
@@ -17,7 +18,7 @@ export async function writeRows(input: RowsInput, file: string, signal: AbortSig
   let piece = ''
   try {
     for await (const row of input.rows) {
-      signal?.throwIfAborted()
+      if (signal?.aborted) throw cancelled(signal.reason)
       if (typeof row !== 'object' || row === null || Array.isArray(row)) {
         throw new PhloError(
           'PHLO_SOURCE_FAILED',
@@ -36,7 +37,8 @@ export async function writeRows(input: RowsInput, file: string, signal: AbortSig
     return rows
   } catch (error) {
     stream.destroy()
-    if (isPhloError(error) || signal?.aborted) throw error
+    if (isPhloError(error)) throw error
+    if (signal?.aborted) throw cancelled(error)
     throw new PhloError('PHLO_SOURCE_FAILED', `${input.name} failed after ${rows} rows: ${errorMessage(error)}`, {
       cause: error,
     })

@@ -22,6 +22,7 @@ export class LakeViews {
   private readonly store: ObjectStore
   private readonly catalog: Catalog
   private readonly database = `lake_${++databases}`
+  private attached = false
 
   constructor(connection: Connection, store: ObjectStore, catalog: Catalog) {
     this.connection = connection
@@ -32,20 +33,37 @@ export class LakeViews {
   /** Throws PHLO_TABLE_NOT_FOUND with the nearest names, PHLO_REF_NOT_FOUND. */
   async attach(tables: readonly TableIdentifier[], options: QueryOptions): Promise<void> {
     const loaded = await Promise.all(tables.map((table) => this.load(table, options.ref)))
-    const selects = await Promise.all(loaded.map((table) => tableSelect(this.store, table, options)))
-    const namespaces = new Set(tables.map(({ namespace }) => namespace.join('.')))
+    const selects = await Promise.all(loaded.map((table) => tableSelect(this.connection, this.store, table, options)))
+    const namespaces = new Map(tables.map(({ namespace: [schema = ''] }) => [schema.toLowerCase(), schema]))
+    const views = new Map<string, { metadataLocation: string; sql: string }>()
+    loaded.forEach(({ identifier: table, metadataLocation }, index) => {
+      const name = tableName(table)
+      // One table may be named in several ways; two tables whose names differ in nothing else cannot both be meant.
+      const other = views.get(name.toLowerCase())
+      if (other && other.metadataLocation !== metadataLocation) {
+        throw new PhloError(
+          'PHLO_UNSUPPORTED',
+          `Two tables are named ${formatIdentifier(table)} but for the case of letters, which SQL does not tell apart`,
+          { hint: 'Query them one at a time.' },
+        )
+      }
+      views.set(name.toLowerCase(), { metadataLocation, sql: `CREATE VIEW ${name} AS ${selects[index] as string}` })
+    })
+    await this.connection.run(`ATTACH ':memory:' AS ${identifier(this.database)}`)
+    this.attached = true
     const statements = [
-      `ATTACH ':memory:' AS ${identifier(this.database)}`,
       `USE ${identifier(this.database)}`,
-      ...[...namespaces].map((namespace) => `CREATE SCHEMA ${identifier(namespace)}`),
-      ...loaded.map((table, index) => `CREATE VIEW ${tableName(table.identifier)} AS ${selects[index] as string}`),
+      ...[...namespaces.values()].map((namespace) => `CREATE SCHEMA ${identifier(namespace)}`),
+      ...[...views.values()].map(({ sql }) => sql),
     ]
     for (const statement of statements) await this.connection.run(statement)
   }
 
+  /** Also after a cancellation, and after an {@link attach} that failed halfway. */
   async detach(): Promise<void> {
-    await this.connection.run('USE memory')
-    await this.connection.run(`DETACH ${identifier(this.database)}`)
+    if (!this.attached) return
+    await this.connection.raw.run('USE memory')
+    await this.connection.raw.run(`DETACH ${identifier(this.database)}`)
   }
 
   private async load(table: TableIdentifier, ref: string | undefined): Promise<LoadedTable> {

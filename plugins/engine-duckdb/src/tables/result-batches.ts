@@ -1,5 +1,6 @@
 import type * as Arrow from 'apache-arrow'
 import type { DuckDBDataChunk, DuckDBResult, DuckDBType, DuckDBValue } from '@duckdb/node-api'
+import { PhloError } from '@phlo/ports'
 import { duckdbTypeId } from '../duckdb-types.js'
 
 /** Rows of an Arrow batch; DuckDB's own chunks have 2,048. */
@@ -104,6 +105,11 @@ function arrowType(arrow: typeof Arrow, type: DuckDBType): Arrow.DataType {
     case id.ARRAY:
       return new arrow.List(new arrow.Field('element', arrowType(arrow, nested.valueType), true))
     case id.STRUCT:
+      if (nested.entryNames.includes('')) {
+        throw new PhloError('PHLO_SQL_INVALID', 'The result has a struct whose fields have no names', {
+          hint: "Name them: {'a': 1, 'b': 2} instead of row(1, 2).",
+        })
+      }
       return new arrow.Struct(
         nested.entryTypes.map(
           (entry, index) => new arrow.Field(nested.entryNames[index] as string, arrowType(arrow, entry), true),
@@ -196,11 +202,8 @@ function valuesData(
     const offsets = new Int32Array(length + 1)
     const items: unknown[] = []
     values.forEach((value, index) => {
-      if (value !== null)
-        items.push(
-          ...((value as unknown as { items?: unknown[]; entries?: unknown[] }).items ??
-            (value as unknown as { entries: unknown[] }).entries),
-        )
+      const collection = value as unknown as { items?: unknown[]; entries?: unknown[] } | null
+      for (const item of collection?.items ?? collection?.entries ?? []) items.push(item)
       offsets[index + 1] = items.length
     })
     if (arrow.DataType.isList(target)) {

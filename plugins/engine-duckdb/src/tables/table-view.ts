@@ -1,7 +1,18 @@
-import { currentSchema, planScan, refSnapshot, schemaById, snapshotAsOf, snapshotById } from '@phlo/iceberg'
+import {
+  currentSchema,
+  isList,
+  isMap,
+  isStruct,
+  planScan,
+  refSnapshot,
+  schemaById,
+  snapshotAsOf,
+  snapshotById,
+} from '@phlo/iceberg'
 import {
   formatIdentifier,
   type IcebergSchema,
+  type IcebergType,
   type LoadedTable,
   type ObjectStore,
   PhloError,
@@ -10,21 +21,24 @@ import {
   type Snapshot,
 } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
+import type { Connection } from '../duckdb-host.js'
 import { duckdbType } from '../duckdb-types.js'
 
 /** The SELECT that reads an Iceberg table's snapshot with DuckDB's Parquet reader. */
 export async function tableSelect(
+  connection: Connection,
   store: ObjectStore,
   table: LoadedTable,
   options: Pick<QueryOptions, 'asOf' | 'snapshots'> = {},
 ): Promise<string> {
   const { metadata } = table
   const snapshot = snapshotFor(table, options)
-  const isCurrent = snapshot === undefined || snapshot === refSnapshot(metadata)
+  // Who reads the past sees its columns, also where the past is still the present.
+  const travels = snapshot !== undefined && (options.asOf !== undefined || isPinned(table, options))
   const schema =
-    isCurrent || snapshot['schema-id'] === undefined
-      ? currentSchema(metadata)
-      : schemaById(metadata, snapshot['schema-id'])
+    travels && snapshot['schema-id'] !== undefined
+      ? schemaById(metadata, snapshot['schema-id'])
+      : currentSchema(metadata)
   const files: string[] = []
   if (snapshot) {
     for await (const { file } of planScan(store, metadata, { snapshotId: snapshot['snapshot-id'] })) {
@@ -37,7 +51,69 @@ export async function tableSelect(
       files.push(await localFile(store, file.path))
     }
   }
+  await requireNestedNames(connection, table, schema, files)
   return filesSelect(files, schema, metadata.schemas.length > 1)
+}
+
+function isPinned(table: LoadedTable, options: Pick<QueryOptions, 'snapshots'>): boolean {
+  return options.snapshots?.some((item) => sameIdentifier(item.table, table.identifier)) ?? false
+}
+
+/** A field within a struct, by its column's id and its path below. */
+interface NestedName {
+  readonly id: number
+  readonly name: string
+  readonly place: string
+}
+
+function nestedNames(schema: IcebergSchema): NestedName[] {
+  const found: NestedName[] = []
+  const visit = (type: IcebergType, place: string): void => {
+    if (isList(type)) visit(type.element, `${place}[]`)
+    else if (isMap(type)) {
+      visit(type.key, `${place}{key}`)
+      visit(type.value, `${place}{value}`)
+    } else if (isStruct(type)) {
+      for (const field of type.fields) {
+        found.push({ id: field.id, name: field.name, place: `${place}.${field.name.toLowerCase()}` })
+        visit(field.type, `${place}.${field.name.toLowerCase()}`)
+      }
+    }
+  }
+  for (const field of schema.fields) visit(field.type, String(field.id))
+  return found
+}
+
+/**
+ * DuckDB finds columns by field id, but what is within them by name. Where fields of structs were renamed, or dropped and
+ * added again, files from before would be read wrongly: NULLs, or what was dropped. Throws PHLO_ICEBERG_UNSUPPORTED then.
+ */
+async function requireNestedNames(
+  connection: Connection,
+  table: LoadedTable,
+  schema: IcebergSchema,
+  files: readonly string[],
+): Promise<void> {
+  if (table.metadata.schemas.length < 2 || files.length === 0) return
+  const wanted = nestedNames(schema)
+  const misread = table.metadata.schemas
+    .flatMap(nestedNames)
+    .filter(
+      ({ id, name, place }) =>
+        wanted.some((field) => field.id === id && field.name.toLowerCase() !== name.toLowerCase()) ||
+        wanted.some((field) => field.id !== id && field.place === place),
+    )
+  if (misread.length === 0) return
+  const pairs = misread.map(({ id, name }) => `(${id}, ${literal(name)})`).join(', ')
+  const [file] = await connection.run(
+    `SELECT name FROM parquet_schema([${files.map(literal).join(', ')}]) WHERE (field_id, name) IN (${pairs}) LIMIT 1`,
+  )
+  if (!file) return
+  throw new PhloError(
+    'PHLO_ICEBERG_UNSUPPORTED',
+    `${formatIdentifier(table.identifier)} has data from before the field ${file['name'] as string} within a struct was renamed or dropped, which cannot be read yet`,
+    { hint: 'Rewrite the table once with an engine that reads nested fields by their ids.' },
+  )
 }
 
 function snapshotFor(table: LoadedTable, options: Pick<QueryOptions, 'asOf' | 'snapshots'>): Snapshot | undefined {

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
-import type { IngestRequest, RowSchema, TableIdentifier } from '@phlo/ports'
+import type { IngestRequest, MaterializeRequest, QueryOptions, RowSchema, TableIdentifier } from '@phlo/ports'
 import { parseIdentifier } from '@phlo/ports'
 import { field, rowSchemaFromZod } from '@phlo/schema'
 import { LocalObjectStore } from '@phlo/storage-local'
@@ -22,11 +22,10 @@ export class TestLake {
   readonly queries: DuckDbQueryEngine
   readonly ingestion: DuckDbIngestEngine
 
-  private constructor(folder: string, store: LocalObjectStore, catalog: EmbeddedCatalog) {
+  private constructor(folder: string, store: LocalObjectStore, catalog: EmbeddedCatalog, options: DuckDbOptions) {
     this.folder = folder
     this.store = store
     this.catalog = catalog
-    const options = DuckDbOptions.parse({})
     const scratch = path.join(folder, 'tmp')
     const closed = { kind: 'closed', folders: async () => [await store.localRoot(), scratch] } as const
     this.queries = new DuckDbQueryEngine(
@@ -43,10 +42,10 @@ export class TestLake {
     )
   }
 
-  static async open(): Promise<TestLake> {
+  static async open(options: Partial<DuckDbOptions> = {}): Promise<TestLake> {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-engine-'))
     const store = await LocalObjectStore.open(path.join(folder, 'lake'))
-    return new TestLake(folder, store, await EmbeddedCatalog.open(store))
+    return new TestLake(folder, store, await EmbeddedCatalog.open(store), DuckDbOptions.parse(options))
   }
 
   async close(): Promise<void> {
@@ -64,8 +63,20 @@ export class TestLake {
     return file
   }
 
+  /** Makes a table of a SELECT's result. */
+  async put(target: string, sql: string, request: Partial<MaterializeRequest> = {}) {
+    return this.queries.materialize({
+      target: table(target),
+      sql,
+      ref: 'main',
+      strategy: 'replace',
+      message: `Make ${target}`,
+      ...request,
+    })
+  }
+
   /** All rows of a result, as JSON would have them. */
-  async rows(sql: string, options: { ref?: string } = {}): Promise<Record<string, unknown>[]> {
+  async rows(sql: string, options: QueryOptions = {}): Promise<Record<string, unknown>[]> {
     const { batches } = await this.queries.query(sql, options)
     const rows: Record<string, unknown>[] = []
     for await (const batch of batches) for (const row of batch) rows.push(row?.toJSON() ?? {})
