@@ -1,0 +1,8 @@
+import type { BenchCase } from '../case.js'
+import { commitLatency } from './commit-latency.js'
+import { ingestNdjson } from './ingest-ndjson.js'
+import { ingestParquet } from './ingest-parquet.js'
+import { memory } from './memory.js'
+import { start } from './start.js'
+
+export const cases: readonly BenchCase[] = [ingestParquet, ingestNdjson, memory, commitLatency, start]
