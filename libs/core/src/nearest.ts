@@ -6,7 +6,9 @@ export function nearest(text: string, candidates: readonly string[]): string | u
     const distance = editDistance(wanted, candidate.toLowerCase())
     if (!best || distance < best.distance) best = { candidate, distance }
   }
-  return best && best.distance <= Math.max(2, Math.floor(text.length / 3)) ? best.candidate : undefined
+  if (!best || best.distance > Math.max(2, Math.floor(text.length / 3))) return undefined
+  // Short names that share nothing are no typing errors of each other.
+  return best.distance < Math.max(text.length, best.candidate.length) ? best.candidate : undefined
 }
 
 /** Levenshtein's distance, one row of the table at a time. */

@@ -27,7 +27,7 @@ export class AssetGraph {
     this.byKey = byKey
     for (const asset of assets) {
       for (const key of asset.upstream) {
-        if (!byKey.has(key)) throw unknownAsset(key, [...byKey.keys()], asset)
+        if (!byKey.has(key)) throw unknownAsset(key, assets, asset)
         this.down.set(key, [...(this.down.get(key) ?? []), asset.key])
       }
     }
@@ -65,8 +65,13 @@ export class AssetGraph {
   }
 }
 
-function unknownAsset(key: AssetKey, known: readonly AssetKey[], asset: Asset): PhloError {
-  const near = nearest(key, known)
+function unknownAsset(key: AssetKey, assets: readonly Asset[], asset: Asset): PhloError {
+  const near =
+    assets.find(({ target }) => target.name === key)?.key ??
+    nearest(
+      key,
+      assets.map((known) => known.key),
+    )
   return new PhloError('PHLO_ASSET_UNKNOWN', `${asset.key} is made of ${key}, which is no asset`, {
     hint: near === undefined ? 'Declare it, or take it out.' : `Did you mean ${near}?`,
     ...(asset.location && { location: asset.location }),

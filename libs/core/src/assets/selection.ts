@@ -32,7 +32,7 @@ function matching(graph: AssetGraph, term: string, selector: string): readonly A
   if (found.length > 0) return found
   const names = labelled
     ? graph.assets
-        .flatMap((asset) => (labelled[1] === 'group' ? [asset.group ?? ''] : asset.tags))
+        .flatMap((asset) => (labelled[1] === 'tag' ? asset.tags : asset.group === undefined ? [] : [asset.group]))
         .map((name) => `${labelled[1] as string}:${name}`)
     : graph.assets.flatMap(({ key, target }) => [key, target.name])
   const near = nearest(term, names)

@@ -10,6 +10,7 @@ import {
   type QueryEngine,
   type SqlDialect,
   type TableIdentifier,
+  toPhloError,
 } from '@phlo/ports'
 import type { AssetCheck, AssetKey } from '../assets/asset.js'
 import { errorInfo } from '../events/error-info.js'
@@ -67,7 +68,7 @@ export class CheckRunner {
       const relation = this.relation(target, scope)
       const sharing = prepared.filter((item) => item.check.scope === scope && item.compiled.type !== 'query')
       const alone = prepared.filter((item) => item.check.scope === scope && item.compiled.type === 'query')
-      const findings = await this.scan(relation, sharing, target.ref, signal)
+      const findings = await this.scan(target, relation, sharing, signal)
       for (const item of [...sharing, ...alone]) {
         try {
           const finding = findings.get(item)
@@ -122,22 +123,24 @@ export class CheckRunner {
 
   /** One scan for all; when it fails, one for each, so that only the faulty check fails. */
   private async scan(
+    target: CheckTarget,
     relation: string,
     items: readonly Prepared[],
-    ref: string,
     signal: AbortSignal | undefined,
   ): Promise<Map<Prepared, CheckFinding | PhloError>> {
     const findings = new Map<Prepared, CheckFinding | PhloError>()
     if (items.length === 0) return findings
     try {
-      const [row] = await this.rows(sharedScan(relation, items, this.engine.dialect), ref, 1, signal)
+      const sql = sharedScan(relation, items, this.engine.dialect)
+      await this.noteReads(target, sql)
+      const [row] = await this.rows(sql, target.ref, 1, signal)
       items.forEach((item, index) => findings.set(item, findingFrom(item.compiled, index, row as PlainRow)))
       return findings
     } catch (error) {
-      if (signal?.aborted || !isPhloError(error)) throw error
-      if (items.length === 1) return new Map([[items[0] as Prepared, error]])
+      if (signal?.aborted) throw error
+      if (items.length === 1) return new Map([[items[0] as Prepared, toPhloError(error)]])
       for (const item of items)
-        for (const [key, finding] of await this.scan(relation, [item], ref, signal)) findings.set(key, finding)
+        for (const [key, finding] of await this.scan(target, relation, [item], signal)) findings.set(key, finding)
       return findings
     }
   }
@@ -151,9 +154,7 @@ export class CheckRunner {
   ): Promise<CheckResult> {
     const { check, kind, compiled } = item
     const failing = failingRowsSql(relation, compiled)
-    if (target.onRead && failing !== undefined && compiled.type === 'query') {
-      for (const { identifier } of await this.engine.tables(failing)) target.onRead(formatIdentifier(identifier))
-    }
+    if (failing !== undefined && compiled.type === 'query') await this.noteReads(target, failing)
     const finding = scanned ?? (await this.countFailing(relation, failing as string, target.ref, signal))
     const judged = verdict(finding, check)
     const repro = failing !== undefined && finding.failedCount > 0 ? `${failing} LIMIT ${sampleSize}` : undefined
@@ -176,6 +177,12 @@ export class CheckRunner {
         ...(sample !== undefined && { sample }),
       },
     }
+  }
+
+  /** Conditions may name further tables. */
+  private async noteReads(target: CheckTarget, sql: string): Promise<void> {
+    if (!target.onRead) return
+    for (const { identifier } of await this.engine.tables(sql)) target.onRead(formatIdentifier(identifier))
   }
 
   private async countFailing(

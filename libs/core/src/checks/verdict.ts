@@ -9,9 +9,10 @@ export interface VerdictRules {
   readonly warnThreshold?: number
 }
 
-/** The share of rows that failed, 0 to 1; all of them when there were none to look at. */
-export function failedFraction({ failedCount, totalCount }: CheckFinding): number {
-  if (failedCount === 0) return 0
+/** The share of rows that failed, 0 to 1; all of them when it is not single rows that failed. */
+export function failedFraction({ passed, failedCount, totalCount }: CheckFinding): number {
+  if (passed) return 0
+  if (failedCount === 0) return 1
   return totalCount === undefined || totalCount === 0 ? 1 : failedCount / totalCount
 }
 

@@ -18,8 +18,9 @@ export class RunJournal {
 
   /** Takes the event; {@link settled} tells when it is kept and heard. */
   record(event: RunEvent): void {
-    const numbered = { seq: ++this.seq, time: Date.now() }
+    const time = Date.now()
     this.tail = this.tail.then(async () => {
+      const numbered = { seq: ++this.seq, time }
       const { type, ...data } = event
       // Progress is for those who watch; it is not worth keeping.
       if (type !== 'step-progress') await this.state.appendEvents(this.runId, [{ ...numbered, type, data }])

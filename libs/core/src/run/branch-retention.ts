@@ -1,5 +1,6 @@
 import { isPhloError } from '@phlo/ports'
 import type { RunDependencies } from './run-dependencies.js'
+import { runIdPattern, runStart } from './run-id.js'
 import { isAlive } from './run-liveness.js'
 
 /** Deletes branches of runs that were not published and are older than the policy keeps them. */
@@ -9,24 +10,14 @@ export async function tidyBranches({
   audit,
   host,
 }: Pick<RunDependencies, 'catalog' | 'state' | 'audit' | 'host'>): Promise<void> {
-  const [prefix, suffix = ''] = audit.branch.split('{run_id}') as [string, string | undefined]
+  const branchName = branchPattern(audit.branch)
   for (const { name, type, commit } of await catalog.listRefs()) {
-    if (type !== 'branch' || !name.startsWith(prefix) || !name.endsWith(suffix)) continue
-    const id = name.slice(prefix.length, name.length - suffix.length)
-    const started = /^(\d{4})(\d{2})(\d{2})t(\d{2})(\d{2})(\d{2})-[0-9a-f]{6}$/.exec(id)
-    if (!started) continue
-    const [, year, month, day, hour, minute, second] = started.map(Number) as [
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-      number,
-    ]
-    const age = Date.now() - Date.UTC(year, month - 1, day, hour, minute, second)
+    const id = type === 'branch' ? branchName.exec(name)?.[1] : undefined
+    if (id === undefined) continue
+    const age = Date.now() - runStart(id)
+    if (age < audit.keepFailed) continue
     const run = await state.getRun(id)
-    if (age < audit.keepFailed || (run?.status === 'running' && isAlive(run, host))) continue
+    if (run?.status === 'running' && isAlive(run, host)) continue
     try {
       await catalog.deleteRef(name, { expected: commit })
     } catch (error) {
@@ -34,4 +25,10 @@ export async function tidyBranches({
       if (!isPhloError(error, 'PHLO_REF_NOT_FOUND') && !isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
     }
   }
+}
+
+/** Finds the run's id in the names that the template makes, however often it stands there. */
+function branchPattern(template: string): RegExp {
+  const [before = '', ...rest] = template.split('{run_id}').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${before}(${runIdPattern})${rest.join('\\1')}$`)
 }

@@ -1,4 +1,4 @@
-import { isPhloError, mainBranch, PhloError, type RunRecord } from '@phlo/ports'
+import { formatIdentifier, isPhloError, mainBranch, type MergeResult, PhloError, type RunRecord } from '@phlo/ports'
 import type { AssetKey } from '../assets/asset.js'
 import { blocksPublishing, type CheckResult } from '../checks/check-result.js'
 import { CheckRunner } from '../checks/check-runner.js'
@@ -9,6 +9,7 @@ import { makePlan, type PlanRequest } from '../plan/make-plan.js'
 import type { Plan, PlannedStep } from '../plan/plan.js'
 import { tidyBranches } from './branch-retention.js'
 import { checkAsset } from './check-step.js'
+import { Heartbeat } from './heartbeat.js'
 import { runIngestion } from './ingest-step.js'
 import { runModel } from './model-step.js'
 import { publish } from './publish.js'
@@ -23,9 +24,6 @@ export interface RunRequest extends PlanRequest {
   readonly permission?: Promise<void>
 }
 
-/** A living run says so this often, in milliseconds. */
-const heartbeatEvery = 5_000
-
 /**
  * Plans and runs: writes to a branch of its own, audits there, and publishes to main in one commit, or not at all.
  * Failures of steps and checks are in the outcome, with the branch that shows them; only failures of the run itself
@@ -33,6 +31,8 @@ const heartbeatEvery = 5_000
  */
 export async function executeRun(dependencies: RunDependencies, request: RunRequest): Promise<RunOutcome> {
   const { graph, catalog, sources, projectDir } = dependencies
+  // Whoever gives the permission may refuse it long before the run asks; that must not count as unheard.
+  request.permission?.catch(() => undefined)
   const startedAt = Date.now()
   await markInterrupted(dependencies)
   const plan = await makePlan({ graph, catalog, sources, projectDir }, request)
@@ -69,32 +69,38 @@ class Run {
   async execute(): Promise<RunOutcome> {
     const { state, catalog, profile } = this.dependencies
     await state.putRun(this.record('running'))
-    const heartbeat = setInterval(() => {
-      // A missed beat is made up by the next; a store that stays away fails the run's own writes.
-      state.putRun(this.record('running')).catch(() => undefined)
-    }, heartbeatEvery)
-    heartbeat.unref()
+    const heartbeat = new Heartbeat(() => state.putRun(this.record('running')))
     let outcome: RunOutcome
     try {
       const { commit: base } = await catalog.createRef(this.branch, { from: mainBranch })
       this.journal.record({ type: 'run-started', branch: this.branch, base, profile, plan: this.plan })
       outcome = await this.work(base)
     } catch (error) {
-      clearInterval(heartbeat)
-      await state.putRun({ ...this.record('failed'), finishedAt: Date.now(), error: errorInfo(error) })
+      await heartbeat.stop()
+      await this.finish(this.outcome('failed', { error: errorInfo(error) })).catch(() => {
+        // What went wrong first is what to tell; it may be why the state store cannot be told.
+      })
       throw error
     }
-    clearInterval(heartbeat)
-    this.journal.record({ type: 'run-finished', outcome })
-    await this.journal.settled()
-    const { publishedCommit, error } = outcome
-    await state.putRun({
-      ...this.record(outcome.status === 'nothing-to-do' ? 'succeeded' : outcome.status),
-      finishedAt: Date.now(),
-      ...(publishedCommit !== undefined && { publishedCommit }),
-      ...(error && { error }),
-    })
+    await heartbeat.stop()
+    await this.finish(outcome)
     return outcome
+  }
+
+  /** Tells listeners and the state store how it ended. */
+  private async finish(outcome: RunOutcome): Promise<void> {
+    this.journal.record({ type: 'run-finished', outcome })
+    const { publishedCommit, error } = outcome
+    try {
+      await this.journal.settled()
+    } finally {
+      await this.dependencies.state.putRun({
+        ...this.record(outcome.status === 'nothing-to-do' ? 'succeeded' : outcome.status),
+        finishedAt: Date.now(),
+        ...(publishedCommit !== undefined && { publishedCommit }),
+        ...(error && { error }),
+      })
+    }
   }
 
   private async work(base: string): Promise<RunOutcome> {
@@ -118,38 +124,52 @@ class Run {
       scope.signal.throwIfAborted()
     } catch (error) {
       if (!scope.signal.aborted) throw error
-      return this.outcome('cancelled', { error: { code: 'PHLO_RUN_CANCELLED', message: 'The run was cancelled' } })
+      return this.cancelled()
     }
-    const [first] = this.failed
-    if (first) return this.outcome('failed', { error: this.failure() })
     try {
       await this.request.permission
     } catch (error) {
+      // Steps that failed have said why themselves, and what is refused here is probably the cause.
       return this.outcome('failed', { error: errorInfo(error) })
     }
+    if (scope.signal.aborted) return this.cancelled()
+    if (this.failed.size > 0) return this.outcome('failed', { error: this.failure() })
+    // What a published run did is known: a state store that failed keeps it from being published.
+    await this.journal.settled()
+    return this.publish(scope, base)
+  }
+
+  private async publish(scope: RunScope, base: string): Promise<RunOutcome> {
+    const { catalog, profile, host } = this.dependencies
+    let result: MergeResult
     try {
-      const result = await publish(this.dependencies.catalog, {
+      result = await publish(catalog, {
         branch: this.branch,
         base,
         footprint: scope,
         message: `Run ${this.id}: ${this.describePlan()}`,
-        author: this.dependencies.host.author,
-        properties: { 'run-id': this.id, profile: this.dependencies.profile },
+        author: host.author,
+        properties: { 'run-id': this.id, profile },
       })
-      this.journal.record({
-        type: 'published',
-        commit: result.commit,
-        tables: result.tables.map(({ identifier, change }) => ({
-          table: [...identifier.namespace, identifier.name].join('.'),
-          change,
-        })),
-      })
-      await this.dependencies.catalog.deleteRef(this.branch)
-      return this.outcome('succeeded', { publishedCommit: result.commit })
     } catch (error) {
-      if (!isPhloError(error, 'PHLO_MERGE_CONFLICT')) throw error
+      if (!isPhloError(error, 'PHLO_MERGE_CONFLICT') && !isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
       return this.outcome('failed', { error: errorInfo(error) })
     }
+    this.journal.record({
+      type: 'published',
+      commit: result.commit,
+      tables: result.tables.map(({ identifier, change }) => ({ table: formatIdentifier(identifier), change })),
+    })
+    try {
+      await catalog.deleteRef(this.branch)
+    } catch {
+      // It is published all the same; the branch goes when its retention ends.
+    }
+    return this.outcome('succeeded', { publishedCommit: result.commit })
+  }
+
+  private cancelled(): RunOutcome {
+    return this.outcome('cancelled', { error: { code: 'PHLO_RUN_CANCELLED', message: 'The run was cancelled' } })
   }
 
   private async step(scope: RunScope, planned: PlannedStep): Promise<void> {

@@ -4,7 +4,6 @@ import {
   mainBranch,
   type MergeResult,
   PhloError,
-  type TableIdentifier,
   type VersionedCatalog,
 } from '@phlo/ports'
 
@@ -24,14 +23,18 @@ export interface PublishRequest {
   readonly properties: Readonly<Record<string, string>>
 }
 
+/** Each failed attempt means that another run was published meanwhile. */
+const mostAttempts = 100
+
 /**
  * Brings a run's branch into main in one commit. When main moved since the branch was made, that is allowed as long as
  * nothing that the run read or wrote changed: then its audits hold on the new main, too.
- * Throws PHLO_MERGE_CONFLICT with the tables otherwise; main stays as it is.
+ * Throws PHLO_MERGE_CONFLICT with the tables otherwise, and PHLO_COMMIT_CONFLICT when others are always quicker; main
+ * stays as it is.
  */
 export async function publish(catalog: VersionedCatalog, request: PublishRequest): Promise<MergeResult> {
   const { branch, base, footprint, message, author, properties } = request
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     const head = await catalog.getRef(mainBranch)
     if (!head) throw new PhloError('PHLO_REF_NOT_FOUND', `There is no branch ${mainBranch}`)
     const moved = head.commit === base ? [] : await catalog.diff(base, head.commit)
@@ -53,11 +56,7 @@ export async function publish(catalog: VersionedCatalog, request: PublishRequest
       return await catalog.merge(branch, mainBranch, { message, author, properties, expectedTarget: head.commit })
     } catch (error) {
       // Main moved between the look and the merge: look again.
-      if (!isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
+      if (!isPhloError(error, 'PHLO_COMMIT_CONFLICT') || attempt === mostAttempts) throw error
     }
   }
-}
-
-export function tableNames(tables: readonly TableIdentifier[]): string[] {
-  return tables.map(formatIdentifier)
 }

@@ -1,4 +1,6 @@
 import {
+  errorMessage,
+  isPhloError,
   PhloError,
   type Source,
   type SourceInput,
@@ -28,19 +30,16 @@ async function loaded(asset: IngestionAsset, context: LoadContext): Promise<Load
   try {
     result = await asset.source.load(context)
   } catch (error) {
-    throw new PhloError(
-      'PHLO_SOURCE_FAILED',
-      `The function of ${asset.key} failed: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        ...(asset.location && { location: asset.location }),
-        cause: error,
-      },
-    )
+    throw new PhloError('PHLO_SOURCE_FAILED', `The function of ${asset.key} failed: ${errorMessage(error)}`, {
+      ...(asset.location && { location: asset.location }),
+      ...(isPhloError(error) && error.hint !== undefined && { hint: error.hint }),
+      cause: error,
+    })
   }
-  if (typeof result === 'object' && result !== null) return result
+  if (isReadable(result)) return result
   throw new PhloError(
     'PHLO_WORKFLOW_INVALID',
-    `The function of ${asset.key} gave ${String(result)} instead of a source or rows`,
+    `The function of ${asset.key} gave ${describe(result)} instead of a source or rows`,
     {
       hint: 'Return files({ … }), an array of rows, or make it an async generator that yields rows.',
       ...(asset.location && { location: asset.location }),
@@ -48,11 +47,21 @@ async function loaded(asset: IngestionAsset, context: LoadContext): Promise<Load
   )
 }
 
-function isSpec(value: LoadResult): value is SourceSpec {
+/** Users' functions may give anything, whatever their types say. */
+function isReadable(value: unknown): value is LoadResult {
+  if (typeof value !== 'object' || value === null) return false
+  return isSpec(value) || isInput(value) || Symbol.iterator in value || Symbol.asyncIterator in value
+}
+
+function describe(value: unknown): string {
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+function isSpec(value: object): value is SourceSpec {
   return 'kind' in value && typeof value.kind === 'string' && 'options' in value
 }
 
-function isInput(value: LoadResult): value is SourceInput {
+function isInput(value: object): value is SourceInput {
   return 'type' in value && (value.type === 'files' || value.type === 'rows')
 }
 

@@ -1,8 +1,22 @@
 // tsyringe reads decorator metadata through this polyfill; Phlo's own classes have none.
 import 'reflect-metadata'
-import { PhloError, type PluginProject, type Port, type Provided } from '@phlo/ports'
+import {
+  isPhloError,
+  PhloError,
+  type PluginContext,
+  type PluginManifest,
+  type PluginProject,
+  type Port,
+  type Provided,
+  type SourceLocation,
+  toPhloError,
+} from '@phlo/ports'
 import { container, type DependencyContainer } from 'tsyringe'
 import type { LoadedPlugin } from './plugin-loader.js'
+
+interface At {
+  readonly location?: SourceLocation
+}
 
 /**
  * Plugins, set up and wired. The only file that knows the container: plugins get a function, use cases get adapters.
@@ -26,7 +40,9 @@ export class Composition {
       for (const plugin of inOrder(plugins)) await composition.setUp(plugin, project)
       return composition
     } catch (error) {
-      await composition.close()
+      await composition.close().catch(() => {
+        // What went wrong first is what to tell.
+      })
       throw error
     }
   }
@@ -64,7 +80,7 @@ export class Composition {
 
   private async setUp({ manifest, options, location }: LoadedPlugin, project: PluginProject): Promise<void> {
     const at = location ? { location } : {}
-    const provided = await manifest.setup({
+    const provided = await runSetup(manifest, at, {
       options,
       project,
       get: (port) => {
@@ -72,7 +88,9 @@ export class Composition {
         throw new PhloError('PHLO_PLUGIN_INVALID', `${manifest.name} asks for ${port.name} without requiring it`, at)
       },
     })
-    for (const item of provided) this.register(item, manifest.name, at)
+    // All of them are closed in the end, also when one of them is not taken.
+    for (const { close } of provided) if (close) this.closers.push(close)
+    for (const item of provided) this.register(item, manifest, at)
     const missing = manifest.provides.find((port) => !provided.some((item) => item.port.token === port.token))
     if (missing)
       throw new PhloError(
@@ -82,19 +100,42 @@ export class Composition {
       )
   }
 
-  private register({ port, adapter, close }: Provided, plugin: string, at: object): void {
-    if (close) this.closers.push(close)
+  private register({ port, adapter }: Provided, { name, provides }: PluginManifest, at: At): void {
+    if (!provides.some(({ token }) => token === port.token)) {
+      throw new PhloError('PHLO_PLUGIN_INVALID', `${name} provides ${port.name} without saying so`, at)
+    }
     const other = this.providers.get(port.token)
     if (!port.many && other !== undefined) {
       throw new PhloError(
         'PHLO_PLUGIN_INVALID',
-        `${other} and ${plugin} both provide ${port.name}, of which there is one`,
+        `${other} and ${name} both provide ${port.name}, of which there is one`,
         at,
       )
     }
-    this.providers.set(port.token, plugin)
+    this.providers.set(port.token, name)
     this.container.register(port.token, { useValue: adapter })
   }
+}
+
+/** Runs a plugin's setup; its failures point to where phlo.yaml names it. */
+async function runSetup(manifest: PluginManifest, at: At, context: PluginContext): Promise<readonly Provided[]> {
+  let provided: unknown
+  try {
+    provided = await manifest.setup(context)
+  } catch (error) {
+    const { code, message, hint, retryable, context: values, location } = toPhloError(error, 'PHLO_PLUGIN_INVALID')
+    const said = isPhloError(error) ? message : `${manifest.name} cannot be set up: ${message}`
+    throw new PhloError(code, said, {
+      ...at,
+      ...(location && { location }),
+      ...(hint !== undefined && { hint }),
+      retryable,
+      context: values,
+      cause: error,
+    })
+  }
+  if (Array.isArray(provided)) return provided as readonly Provided[]
+  throw new PhloError('PHLO_PLUGIN_INVALID', `The setup of ${manifest.name} gave no list of adapters`, at)
 }
 
 /** Providers before those who require them; otherwise as given. */

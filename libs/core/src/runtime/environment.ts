@@ -6,7 +6,11 @@ import { Secrets } from './secrets.js'
 import type { YamlDocument } from './yaml-document.js'
 
 /** Names of variables and options whose values nobody may see. */
-const secretName = /secret|password|passwd|token|credential|private|api_?key|access_?key|^key$/i
+const secretName = /secret|password|passwd|passphrase|(?:^|_)pass$|token|credential|private|api_?key|access_?key|^key$/i
+/** A URL with a password. */
+const urlPassword = /[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:([^@\s/]+)@/gi
+
+const wayToWrite = '${env:NAME} or ${env:NAME:-default}'
 
 /** Environment variables: those of the process, and below them those of `.phlo/.env.local`. */
 export class Environment {
@@ -15,7 +19,7 @@ export class Environment {
 
   private constructor(variables: Readonly<Record<string, string | undefined>>) {
     this.variables = variables
-    for (const [name, value] of Object.entries(variables)) if (secretName.test(name)) this.secrets.add(value)
+    for (const [name, value] of Object.entries(variables)) this.noteSecrets(name, value ?? '')
   }
 
   static async load(
@@ -51,22 +55,43 @@ export class Environment {
   }
 
   private interpolateText(text: string, document: YamlDocument, at: readonly (string | number)[]): string {
+    const invalid = (problem: string, hint: string) =>
+      new PhloError('PHLO_CONFIG_INVALID', problem, { hint, location: document.locate(at) })
     const result = text.replace(
-      /\$\{env:([^}:]*)(?::-([^}]*))?\}/g,
-      (_match, name: string, fallback: string | undefined) => {
-        const value = this.variables[name] ?? fallback
-        if (value === undefined) {
-          throw new PhloError('PHLO_CONFIG_INVALID', `The environment variable ${name} is not set`, {
-            hint: `Set it, put it into .phlo/.env.local, or give a default: \${env:${name}:-value}`,
-            location: document.locate(at),
-          })
+      /\$\{env:(?:([A-Za-z_]\w*)(?::-([^}]*))?\})?/g,
+      (_match, name: string | undefined, fallback: string | undefined) => {
+        if (name === undefined) {
+          throw invalid(`${JSON.stringify(text)} is no reference to an environment variable`, `Write ${wayToWrite}.`)
         }
-        return value
+        // As in a shell, the default also stands in for an empty value.
+        const value = this.variables[name] || (fallback ?? this.variables[name])
+        if (value !== undefined) return value
+        throw invalid(
+          `The environment variable ${name} is not set`,
+          `Set it, put it into .phlo/.env.local, or give a default: \${env:${name}:-value}`,
+        )
       },
     )
-    if (secretName.test(String(at.at(-1)))) this.secrets.add(result)
-    const password = /^[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:([^@\s]+)@/i.exec(result)?.[1]
-    this.secrets.add(password)
+    this.noteSecrets(String(at.at(-1)), result)
     return result
+  }
+
+  /** The value, when its name says that it is secret; passwords of URLs in any case. */
+  private noteSecrets(name: string, value: string): void {
+    if (secretName.test(name)) this.secrets.add(value)
+    for (const [, password] of value.matchAll(urlPassword)) {
+      this.secrets.add(password)
+      this.secrets.add(decoded(password as string))
+    }
+  }
+}
+
+/** Programs say a URL's password as it is meant, not as it is written. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    // It is not encoded.
+    return text
   }
 }

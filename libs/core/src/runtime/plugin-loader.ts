@@ -3,6 +3,7 @@ import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import {
   errorMessage,
+  hasSystemCode,
   isPhloError,
   PhloError,
   type PluginManifest,
@@ -59,7 +60,8 @@ async function importPlugin(
 ): Promise<unknown> {
   const at = location ? { location } : {}
   try {
-    if (name.startsWith('.')) return await loading.importFile(await insideProject(project.dir, name, at), project.dir)
+    if (name.startsWith('.') || path.isAbsolute(name))
+      return await loading.importFile(await insideProject(project.dir, name, at), project.dir)
     const url =
       resolveFrom(name, pathToFileURL(path.join(project.dir, 'phlo.yaml')).href) ??
       resolveFrom(name, loading.programUrl)
@@ -102,9 +104,8 @@ function resolveFrom(name: string, parent: string): string | undefined {
   try {
     return resolve(name, parent)
   } catch (error) {
-    const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
     // The package is there, and what it exports is its own fault.
-    if (code !== 'ERR_MODULE_NOT_FOUND') throw error
+    if (!hasSystemCode(error, 'ERR_MODULE_NOT_FOUND')) throw error
     return undefined
   }
 }
@@ -154,10 +155,22 @@ function checkManifest(module: unknown, name: string, location: SourceLocation |
       'Install a version of it that fits this version of Phlo.',
     )
   }
-  if (typeof manifest.name !== 'string' || typeof manifest.setup !== 'function' || !Array.isArray(manifest.provides)) {
+  if (
+    typeof manifest.name !== 'string' ||
+    typeof manifest.setup !== 'function' ||
+    !isPorts(manifest.provides) ||
+    !isPorts(manifest.requires ?? [])
+  ) {
     throw fault('its default export lacks name, provides or setup', 'Export default definePlugin({ … }).')
   }
+  if (manifest.options !== undefined && typeof manifest.options['~standard']?.validate !== 'function') {
+    throw fault('its options are no Standard Schema', 'Declare them with zod, or another library that is one.')
+  }
   return manifest as PluginManifest
+}
+
+function isPorts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((port: { token?: unknown } | null) => typeof port?.token === 'symbol')
 }
 
 async function checkOptions(manifest: PluginManifest, plugin: ChosenPlugin, project: LoadedProject): Promise<unknown> {
@@ -176,5 +189,5 @@ async function checkOptions(manifest: PluginManifest, plugin: ChosenPlugin, proj
   }
   const result = await schema['~standard'].validate(plugin.options)
   if (!result.issues) return result.value
-  throw invalidConfig(project.document, result.issues, schema as never, at)
+  throw invalidConfig(project.document, result.issues, schema, at)
 }

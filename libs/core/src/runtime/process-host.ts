@@ -1,4 +1,5 @@
 import os from 'node:os'
+import { hasSystemCode } from '@phlo/ports'
 import type { RunHost } from '../run/run-dependencies.js'
 
 /** This process as the host of runs: named by machine and process id. */
@@ -26,6 +27,6 @@ function processExists(pid: number): boolean {
     return true
   } catch (error) {
     // EPERM: it is there and belongs to somebody else.
-    return typeof error === 'object' && error !== null && 'code' in error && error.code === 'EPERM'
+    return hasSystemCode(error, 'EPERM')
   }
 }

@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { hasSystemCode, issuePath, PhloError, type StandardIssue } from '@phlo/ports'
-import type { z } from 'zod'
 import { nearest } from '../nearest.js'
 import { Environment } from './environment.js'
 import { defaultPlugins, type PluginUse, ProjectConfig, type ProfilePlace, profilePlaces } from './config-schema.js'
@@ -58,10 +57,11 @@ export async function loadProject(
   if (!parsed.success) throw invalidConfig(document, parsed.error.issues, ProjectConfig)
   const config = parsed.data
   const environment = await Environment.load(dir, options.env)
-  const profile = options.profile ?? environment.get('PHLO_PROFILE') ?? config.profile
-  const places = config.profiles[profile]
+  const asked = options.profile ?? environment.get('PHLO_PROFILE')
+  const profile = asked ?? config.profile
+  const places = Object.hasOwn(config.profiles, profile) ? config.profiles[profile] : undefined
   // The default profile needs no words: it is what every place has by itself.
-  if (!places && profile !== 'local') throw unknownProfile(document, profile, config, options.profile !== undefined)
+  if (!places && profile !== 'local') throw unknownProfile(document, profile, config, asked !== undefined)
   const plugins: ChosenPlugin[] = profilePlaces.map((place) => {
     const yamlPath = ['profiles', profile, place]
     return chosen(
@@ -112,24 +112,28 @@ function unknownProfile(document: YamlDocument, profile: string, config: Project
   })
 }
 
-/** The first issue as an error at its place. `schema` tells which keys there could be. */
+/** The first issue as an error at its place. `schema`, when it is one of zod's, tells which keys there could be. */
 export function invalidConfig(
   document: YamlDocument,
   issues: readonly (StandardIssue & { readonly code?: string; readonly keys?: readonly string[] })[],
-  schema: z.ZodType | undefined,
+  schema: unknown,
   base: readonly (string | number)[] = [],
 ): PhloError {
   const issue = issues[0] as (typeof issues)[number]
   const at = [...base, ...issuePath(issue)]
   if (issue.code === 'unrecognized_keys' && issue.keys?.[0] !== undefined) {
     const [key] = issue.keys
-    const known = schema ? keysAt(schema, issuePath(issue)) : []
+    const known = keysAt(schema, issuePath(issue))
     const near = nearest(key, known)
+    const hint = [
+      ...(near === undefined ? [] : [`Did you mean ${near}?`]),
+      ...(known.length === 0 ? [] : [`Known keys: ${known.join(', ')}.`]),
+    ].join(' ')
     return new PhloError(
       'PHLO_CONFIG_INVALID',
       `Unknown key ${JSON.stringify(key)}${at.length === 0 ? '' : ` in ${at.join('.')}`}`,
       {
-        hint: `${near === undefined ? '' : `Did you mean ${near}? `}${known.length === 0 ? 'No keys are known here.' : `Known keys: ${known.join(', ')}.`}`,
+        ...(hint !== '' && { hint }),
         location: document.locateKey(at, key),
       },
     )
@@ -140,9 +144,9 @@ export function invalidConfig(
 }
 
 /** The keys that an object at that path of a zod schema may have. */
-function keysAt(schema: z.ZodType, path: readonly (string | number)[]): string[] {
+function keysAt(schema: unknown, path: readonly (string | number)[]): string[] {
   interface Node {
-    readonly _zod: {
+    readonly _zod?: {
       readonly def: {
         readonly innerType?: Node
         readonly valueType?: Node
@@ -151,15 +155,15 @@ function keysAt(schema: z.ZodType, path: readonly (string | number)[]): string[]
       }
     }
   }
-  let node: Node | undefined = schema as unknown as Node
+  let node = schema as Node | undefined
   const unwrap = (wrapped: Node | undefined): Node | undefined => {
     let inner = wrapped
-    while (inner?._zod.def.innerType) inner = inner._zod.def.innerType
+    while (inner?._zod?.def.innerType) inner = inner._zod.def.innerType
     return inner
   }
   for (const key of path) {
-    const def: Node['_zod']['def'] | undefined = unwrap(node)?._zod.def
+    const def = unwrap(node)?._zod?.def
     node = def?.shape?.[key] ?? def?.valueType ?? def?.element
   }
-  return Object.keys(unwrap(node)?._zod.def.shape ?? {})
+  return Object.keys(unwrap(node)?._zod?.def.shape ?? {})
 }

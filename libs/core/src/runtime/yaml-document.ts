@@ -1,4 +1,4 @@
-import { PhloError, type SourceLocation } from '@phlo/ports'
+import { errorMessage, PhloError, type SourceLocation } from '@phlo/ports'
 import type { Document, LineCounter } from 'yaml'
 
 /** A parsed YAML file that knows where its values stand. */
@@ -38,9 +38,16 @@ export class YamlDocument {
     return new YamlDocument(file, document, lines, yaml)
   }
 
-  /** Plain JavaScript values. */
+  /** Plain JavaScript values. Throws PHLO_CONFIG_INVALID for aliases that would multiply the document. */
   toValue(): unknown {
-    return this.document.toJS({ maxAliasCount: 100 }) as unknown
+    try {
+      return this.document.toJS({ maxAliasCount: 100 }) as unknown
+    } catch (error) {
+      throw new PhloError('PHLO_CONFIG_INVALID', `${errorMessage(error)} (YAML)`, {
+        location: { file: this.file, line: 1, column: 1 },
+        cause: error,
+      })
+    }
   }
 
   /** Where the value of that path stands, or the closest thing above it that does. */

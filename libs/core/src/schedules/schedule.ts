@@ -1,4 +1,4 @@
-import { PhloError, type SourceLocation } from '@phlo/ports'
+import { errorMessage, PhloError, type SourceLocation } from '@phlo/ports'
 import { Cron } from 'croner'
 
 /** Assets that are due at the times of a cron expression. */
@@ -19,7 +19,7 @@ export function checkCron(cron: string, timezone = 'UTC', location?: SourceLocat
     if (cron.trim().split(/\s+/).length !== 5) throw new Error('it must have five fields')
     new Cron(cron, { timezone, paused: true })
   } catch (error) {
-    const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, '') : String(error)
+    const reason = errorMessage(error).replace(/^CronPattern: /, '')
     throw new PhloError('PHLO_WORKFLOW_INVALID', `${JSON.stringify(cron)} is no cron expression: ${reason}`, {
       hint: 'Five fields: minute, hour, day of month, month, day of week. Example: */15 * * * *',
       ...(location && { location }),
