@@ -20,6 +20,8 @@ interface Range {
   readonly mayBeNan: boolean
   readonly lower: Value | undefined
   readonly upper: Value | undefined
+  /** Every row has this value. */
+  readonly only?: Value
 }
 
 /** May any row within the range meet the predicate? */
@@ -34,11 +36,11 @@ function mayMatch(predicate: BoundPredicate, range: Range): boolean {
   }
   if (range.allNull) return false
   switch (predicate.op) {
+    // Engines order NaN above every number: all are below it, and it may meet `>` although no bound shows it.
     case 'lt':
-      return lower === undefined || order(lower, predicate.value) < 0
+      return lower === undefined || isNan(predicate.value) || order(lower, predicate.value) < 0
     case 'lte':
-      return lower === undefined || order(lower, predicate.value) <= 0
-    // Engines order NaN above every number, so it may meet `>` although no bound shows it.
+      return lower === undefined || isNan(predicate.value) || order(lower, predicate.value) <= 0
     case 'gt':
       return range.mayBeNan || upper === undefined || order(upper, predicate.value) > 0
     case 'gte':
@@ -48,8 +50,11 @@ function mayMatch(predicate: BoundPredicate, range: Range): boolean {
     case 'in':
       return predicate.values.some((value) => mayEqual(value, range))
     case 'neq':
-    case 'not-in':
-      return true
+      return range.only === undefined || order(range.only, predicate.value) !== 0
+    case 'not-in': {
+      const { only } = range
+      return only === undefined || predicate.values.every((value) => order(only, value) !== 0)
+    }
   }
 }
 
@@ -58,8 +63,12 @@ function order(a: Value, b: Value): number {
   return a === b ? 0 : compareValues(a, b)
 }
 
+function isNan(value: Value): boolean {
+  return typeof value === 'number' && Number.isNaN(value)
+}
+
 function mayEqual(value: Value, { lower, upper, mayBeNan }: Range): boolean {
-  if (typeof value === 'number' && Number.isNaN(value)) return mayBeNan
+  if (isNan(value)) return mayBeNan
   return (lower === undefined || order(lower, value) <= 0) && (upper === undefined || order(upper, value) >= 0)
 }
 
@@ -102,7 +111,7 @@ function columnRange({ fieldId, type }: BoundPredicate, file: DataFile): Range {
 
 /** Old writers left NaN as a bound, which bounds nothing. */
 function usableBound(bound: Value): Value | undefined {
-  return typeof bound === 'number' && Number.isNaN(bound) ? undefined : bound
+  return isNan(bound) ? undefined : bound
 }
 
 /** A filter on a spec's partition values that every partition with a wanted row meets. Its field ids are indexes. */
@@ -133,8 +142,9 @@ function projectPredicate(predicate: BoundPredicate, bound: BoundPartitionField,
       return { ...base, op: 'in', values: predicate.values.map(apply) }
     // Two source values may share a transformed one, so being unequal excludes nothing.
     case 'neq':
+      return transform.kind === 'identity' ? { ...base, op: 'neq', value: predicate.value } : { op: 'true' }
     case 'not-in':
-      return { op: 'true' }
+      return transform.kind === 'identity' ? { ...base, op: 'not-in', values: predicate.values } : { op: 'true' }
     default:
       if (transform.kind === 'bucket') return { op: 'true' }
       if (transform.kind === 'identity') return { ...base, op: predicate.op, value: predicate.value }
@@ -155,9 +165,10 @@ export function partitionMayMatch(projected: BoundExpression, partition: readonl
       type: predicate.type,
       mayBeNull: value === null,
       allNull: value === null,
-      mayBeNan: typeof value === 'number' && Number.isNaN(value),
+      mayBeNan: value !== null && isNan(value),
       lower: value ?? undefined,
       upper: value ?? undefined,
+      ...(value !== null && { only: value }),
     })
   })
 }

@@ -36,7 +36,8 @@ export async function* planScan(
       : schemaById(metadata, snapshot['schema-id'])
   const filter: BoundExpression = bindExpression(options.filter ?? { op: 'true' }, schema)
   if (!snapshot || filter.op === 'false') return
-  const files = new TableFiles(store, metadata)
+  // Filter and partition values have to be of the same types, which change when columns are widened.
+  const files = new TableFiles(store, metadata, schema)
   const projection = { statistics: referencedFields(filter) }
   const projected = new Map<number, BoundExpression>()
   for (const manifest of await files.manifests(snapshot)) {

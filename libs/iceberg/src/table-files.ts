@@ -1,4 +1,4 @@
-import { type ObjectStore, PhloError, type Snapshot, type TableMetadata } from '@phlo/ports'
+import { type IcebergSchema, type ObjectStore, PhloError, type Snapshot, type TableMetadata } from '@phlo/ports'
 import type { ManifestEntry, ManifestFile } from './data-file.js'
 import { invalid } from './invalid.js'
 import { readManifest, type ManifestProjection } from './manifest.js'
@@ -12,10 +12,13 @@ export class TableFiles {
 
   readonly store: ObjectStore
   readonly metadata: TableMetadata
+  private readonly schema: IcebergSchema
 
-  constructor(store: ObjectStore, metadata: TableMetadata) {
+  /** `schema` is the one that values are wanted in; without it, the current one. */
+  constructor(store: ObjectStore, metadata: TableMetadata, schema = currentSchema(metadata)) {
     this.store = store
     this.metadata = metadata
+    this.schema = schema
   }
 
   /** The manifests of a snapshot, in its own order. */
@@ -29,11 +32,11 @@ export class TableFiles {
     yield* readManifest(await this.bytes(manifest.path), manifest, this.spec(manifest.specId), projection)
   }
 
-  /** The partition spec with that id, bound to the table's schema. */
+  /** The partition spec with that id, bound to the schema. */
   spec(id: number): BoundPartitionField[] {
     let bound = this.specs.get(id)
     if (!bound) {
-      bound = bindTableSpec(this.metadata, id)
+      bound = bindTableSpec(this.metadata, id, this.schema)
       this.specs.set(id, bound)
     }
     return bound
@@ -54,7 +57,11 @@ export class TableFiles {
   }
 }
 
-/** One of a table's specs, bound to its current schema and, for columns that were dropped, to the youngest that has them. */
-export function bindTableSpec(metadata: TableMetadata, id: number): BoundPartitionField[] {
-  return bindSpec(specById(metadata['partition-specs'], id), currentSchema(metadata), metadata.schemas.toReversed())
+/** One of a table's specs, bound to the schema and, for columns that it lacks, to the youngest that has them. */
+export function bindTableSpec(
+  metadata: TableMetadata,
+  id: number,
+  schema = currentSchema(metadata),
+): BoundPartitionField[] {
+  return bindSpec(specById(metadata['partition-specs'], id), schema, metadata.schemas.toReversed())
 }
