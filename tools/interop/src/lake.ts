@@ -1,0 +1,132 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
+import { EmbeddedCatalog } from '@phlo/catalog-embedded'
+import { DuckDbHost, DuckDbIngestEngine, DuckDbOptions, DuckDbQueryEngine } from '@phlo/engine-duckdb'
+import { planScan, type Expression } from '@phlo/iceberg'
+import {
+  type Catalog,
+  type IcebergType,
+  type IngestRequest,
+  type LoadedTable,
+  parseIdentifier,
+  type QueryOptions,
+  type RowSchema,
+  type TableIdentifier,
+} from '@phlo/ports'
+import { LocalObjectStore } from '@phlo/storage-local'
+import { type RecordBatch, Table, tableToIPC } from 'apache-arrow'
+
+export function table(text: string): TableIdentifier {
+  const identifier = parseIdentifier(text)
+  if (!identifier) throw new Error(text)
+  return identifier
+}
+
+/** A row schema from column names and types; a text type that ends in `!` is required. */
+export function columns(types: Readonly<Record<string, IcebergType>>): RowSchema {
+  return {
+    columns: Object.entries(types).map(([name, type]) => ({
+      name,
+      type: typeof type === 'string' ? type.replace('!', '') : type,
+      required: typeof type === 'string' && type.endsWith('!'),
+      optional: false,
+      rules: [],
+      unique: false,
+    })),
+  }
+}
+
+/** A lake in a temporary folder with the parts that Phlo itself uses for one. */
+export class Lake {
+  readonly folder: string
+  readonly store: LocalObjectStore
+  readonly catalog: Catalog
+  private readonly queries: DuckDbQueryEngine
+  private readonly ingestion: DuckDbIngestEngine
+  private arrowFiles = 0
+
+  private constructor(folder: string, store: LocalObjectStore, catalog: Catalog) {
+    this.folder = folder
+    this.store = store
+    this.catalog = catalog
+    const options = DuckDbOptions.parse({})
+    const scratch = path.join(folder, 'tmp')
+    const closed = { kind: 'closed', folders: async () => [await store.localRoot(), scratch] } as const
+    const host = (access: ConstructorParameters<typeof DuckDbHost>[1], name: string) =>
+      new DuckDbHost(options, access, path.join(scratch, name))
+    this.queries = new DuckDbQueryEngine(host(closed, 'q'), store, catalog, scratch)
+    this.ingestion = new DuckDbIngestEngine(host({ kind: 'open' }, 'i'), store, catalog, scratch)
+  }
+
+  /** `catalog` takes the place of the embedded one. */
+  static async open(catalog?: (store: LocalObjectStore) => Catalog): Promise<Lake> {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-interop-'))
+    const store = await LocalObjectStore.open(path.join(folder, 'lake'))
+    return new Lake(folder, store, catalog ? catalog(store) : await EmbeddedCatalog.open(store))
+  }
+
+  async close(): Promise<void> {
+    await this.queries.close()
+    await this.ingestion.close()
+    await this.catalog.close()
+    await this.store.close()
+    await rm(this.folder, { recursive: true, force: true })
+  }
+
+  async ingest(
+    name: string,
+    schema: RowSchema,
+    rows: readonly Readonly<Record<string, unknown>>[],
+    request: Partial<IngestRequest> = {},
+  ) {
+    const result = await this.ingestion.ingest({
+      target: table(name),
+      quarantine: table(`quarantine.${name.replaceAll('.', '_')}`),
+      ref: 'main',
+      schema,
+      inputs: [{ type: 'rows', name: 'rows', rows: [...rows] }],
+      strategy: { kind: 'append' },
+      unexpectedColumns: 'freeze',
+      runId: 'run-1',
+      message: 'rows come in',
+      ...request,
+    })
+    if (result.rejected > 0)
+      throw new Error(`${result.rejected} rows were rejected: ${JSON.stringify(result.rejectedRules)}`)
+    return result
+  }
+
+  async materialize(name: string, sql: string, strategy: 'replace' | 'append', partitionBy: readonly string[] = []) {
+    return this.queries.materialize({ target: table(name), sql, ref: 'main', strategy, partitionBy, message: 'made' })
+  }
+
+  async load(name: string): Promise<LoadedTable> {
+    const loaded = await this.catalog.loadTable(table(name))
+    if (!loaded) throw new Error(`no table ${name}`)
+    return loaded
+  }
+
+  /** A path of the table's metadata file, which other readers start from. */
+  async metadata(name: string): Promise<string> {
+    return (await this.load(name)).metadataLocation.replace(/^file:\/\//, '')
+  }
+
+  /** The table's rows as Phlo reads them, in a file of Arrow's stream format. */
+  async arrowFile(name: string, options: QueryOptions = {}): Promise<string> {
+    const { schema, batches } = await this.queries.query(`SELECT * FROM ${name}`, options)
+    const all: RecordBatch[] = []
+    for await (const batch of batches) all.push(batch)
+    const file = path.join(this.folder, `rows-${this.arrowFiles++}.arrows`)
+    await writeFile(file, tableToIPC(new Table(schema, all), 'stream'))
+    return file
+  }
+
+  /** URIs of the files that Phlo would read, in order. */
+  async plan(name: string, options: { readonly filter?: Expression; readonly snapshotId?: bigint } = {}) {
+    const { metadata } = await this.load(name)
+    const files: string[] = []
+    for await (const { file } of planScan(this.store, metadata, options)) files.push(file.path)
+    return files.sort()
+  }
+}

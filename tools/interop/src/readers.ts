@@ -1,0 +1,72 @@
+import { expect } from '@jest/globals'
+import type { Catalog } from '@phlo/ports'
+import type { LocalObjectStore } from '@phlo/storage-local'
+import { Lake } from './lake.js'
+import { type CanonicalRow, Witness } from './witness.js'
+
+/** Rows as `python/readers.py` gives them: a long is text. */
+export function canonical(rows: readonly Readonly<Record<string, unknown>>[]): CanonicalRow[] {
+  return rows.map((row) =>
+    Object.fromEntries(
+      Object.entries(row).map(([name, value]) => [name, typeof value === 'bigint' ? value.toString() : value]),
+    ),
+  )
+}
+
+/** A lake, and the readers that are asked about its tables. */
+export class Readers {
+  readonly lake: Lake
+  readonly witness = new Witness()
+
+  private constructor(lake: Lake) {
+    this.lake = lake
+  }
+
+  static async open(catalog?: (store: LocalObjectStore) => Catalog): Promise<Readers> {
+    return new Readers(await Lake.open(catalog))
+  }
+
+  async close(): Promise<void> {
+    await this.witness.close()
+    await this.lake.close()
+  }
+
+  /** Phlo, PyIceberg and DuckDB's Iceberg extension all give exactly these rows, of a snapshot when one is named. */
+  async expectRows(name: string, rows: readonly CanonicalRow[], snapshotId?: bigint): Promise<void> {
+    const { lake, witness } = this
+    const { metadataLocation, identifier } = await lake.load(name)
+    const metadata = metadataLocation.replace(/^file:\/\//, '')
+    const snapshot = snapshotId?.toString()
+    const options = snapshotId === undefined ? {} : { snapshots: [{ table: identifier, snapshotId }] }
+    const read = {
+      phlo: await witness.arrowRows(metadata, await lake.arrowFile(name, options), snapshot),
+      pyiceberg: await witness.read(metadata, snapshot === undefined ? {} : { snapshot }),
+      duckdb: await witness.duckdbRows(metadata, snapshot),
+    }
+    expect(read).toEqual({ phlo: rows, pyiceberg: rows, duckdb: rows })
+  }
+
+  /** What PyIceberg makes of the table, after everything that must always be so has been found so. */
+  async expectSound(name: string) {
+    const { lake, witness } = this
+    const metadata = await lake.metadata(name)
+    const described = await witness.describe(metadata)
+    for (const { summary, files, records, bytes } of described.snapshots) {
+      expect({
+        files: summary['total-data-files'],
+        records: summary['total-records'],
+        bytes: summary['total-files-size'],
+      }).toEqual({ files: String(files), records: String(records), bytes: String(bytes) })
+    }
+    const { current } = described
+    if (current === null) return { described, files: [], manifests: [] }
+    const { files, manifests } = await witness.entries(metadata)
+    for (const manifest of manifests) expect(manifest).toMatchObject({ length: true, counts: true, rows: true })
+    for (const file of files) {
+      expect(file).toMatchObject({ recordsRight: true, sizeRight: true, wrong: [] })
+      expect(file.splitOffsets).toEqual(file.computed.splitOffsets)
+    }
+    expect(await lake.plan(name)).toEqual(files.map((file) => file.path))
+    return { described, files, manifests }
+  }
+}
