@@ -33,7 +33,7 @@ export function toEngineError(error: unknown, statement?: UserStatement): PhloEr
   // A data file that cannot be read is no fault of who reads it.
   const damaged = /No magic bytes|\.parquet['"]/.test(message)
   if (statement === undefined || damaged || !statementFaults.test(message))
-    return new PhloError('PHLO_ENGINE_FAILED', oneLine(message), { cause: error })
+    return new PhloError('PHLO_ENGINE_FAILED', message, { cause: error })
   const position = offset && positionIn(offset, statement)
   return new PhloError('PHLO_SQL_INVALID', oneLine(message), {
     ...(position && { location: { file: sqlFile, ...position } }),

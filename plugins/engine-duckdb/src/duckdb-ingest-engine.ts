@@ -321,7 +321,7 @@ class Ingestion {
       try {
         return await take(await this.open(source, byPosition))
       } catch (error) {
-        throw error instanceof OtherShapes ? error : asSourceError(error, source.paths)
+        throw error instanceof OtherShapes ? error : await asSourceError(error, source)
       }
     }
     try {

@@ -3,7 +3,6 @@ import path from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { CatalogChange, IcebergType, NestedField } from '@phlo/ports'
 import { plainRows } from '@phlo/ports/testing'
-import type { RecordBatch } from 'apache-arrow'
 import fc from 'fast-check'
 import { withoutTerminator } from './statement.js'
 import { table, TestLake, z } from './testing/lake.js'
@@ -476,7 +475,7 @@ describe('Arrow values', () => {
         return `CAST('${unscaled < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}' AS ${type})`
       }
       if (type === 'DATE') return `CAST(make_timestamp(CAST(${Number(value)} AS BIGINT) * 1000) AS DATE)`
-      const text = String(value)
+      const text = String(value as string | number | bigint | boolean)
       return type === 'TIME' ? `CAST(make_timestamp(${text}) AS TIME)` : `CAST(${quoted(text)} AS ${type})`
     }
     await fc.assert(

@@ -47,11 +47,12 @@ export async function jsonScan(
   const name = sourceName(input.paths)
   const declared = new Set(schema.columns.map((column) => column.name))
   const extra = [...sampled].filter((key) => !declared.has(key))
-  if (options.unexpected === 'freeze' && extra.length > 0) throw unexpectedColumns(extra, name)
   await requireColumns(connection, json, input, schema, sampled, samples.length > 0, extra)
+  if (options.unexpected === 'freeze' && extra.length > 0) throw unexpectedColumns(extra, name)
   const byPosition = options.byPosition && keys !== undefined && new Set(keys).size === keys.length
   const shape = byPosition ? positional(json, input.paths, keys, schema) : named(json, input.paths, schema)
-  if (!byPosition && options.unexpected === 'freeze') await checkAllKeys(connection, json, input.paths, declared, name)
+  // Read by position, rows of another shape fail the guard.
+  if (!byPosition) await checkAllRows(connection, json, input.paths, schema, options.unexpected)
   return {
     name,
     ...shape,
@@ -118,24 +119,28 @@ async function requireColumns(
   if (missing.length > 0) throw missingColumns(missing, extra, sourceName(input.paths))
 }
 
-/** Throws PHLO_SCHEMA_COLUMN_UNEXPECTED for a key that any row has and the schema does not. */
-async function checkAllKeys(
+/**
+ * Throws PHLO_SOURCE_MALFORMED for a row that is no object, and PHLO_SCHEMA_COLUMN_UNEXPECTED for a key that any row has
+ * and the schema has not, when those are frozen.
+ */
+async function checkAllRows(
   connection: Connection,
   json: JsonReader,
   paths: readonly string[],
-  declared: ReadonlySet<string>,
-  name: string,
+  schema: RowSchema,
+  unexpected: 'freeze' | 'discard_value',
 ): Promise<void> {
-  const known = `[${[...declared].map(literal).join(', ')}]`
+  const known = `[${schema.columns.map((column) => literal(column.name)).join(', ')}]`
+  const shapes =
+    `SELECT DISTINCT json_type(json) AS type, ` +
+    `list_filter(json_keys(json), lambda k: NOT list_contains(${known}, k)) AS extra FROM ${json.objects(paths)}`
   const rows = await connection.run(
-    `SELECT DISTINCT unnest(list_filter(keys, lambda k: NOT list_contains(${known}, k))) AS key FROM (` +
-      `SELECT DISTINCT json_keys(json) AS keys FROM ${json.objects(paths)}) LIMIT 20`,
+    `SELECT DISTINCT type, unnest(CASE WHEN extra = [] OR extra IS NULL THEN [NULL] ELSE extra END) AS key FROM (${shapes}) LIMIT 1000`,
   )
-  if (rows.length > 0)
-    throw unexpectedColumns(
-      rows.map(({ key }) => key as string),
-      name,
-    )
+  const wrong = rows.find(({ type }) => type !== 'OBJECT')
+  if (wrong) throw notObjects(wrong['type'] as string, paths)
+  const extra = rows.flatMap(({ key }) => (key === null ? [] : [key as string]))
+  if (unexpected === 'freeze' && extra.length > 0) throw unexpectedColumns(extra, sourceName(paths))
 }
 
 function notObjects(type: string, paths: readonly string[]): PhloError {

@@ -16,6 +16,7 @@ export async function parquetScan(
 ): Promise<Scan> {
   const list = (paths: readonly string[]) => `[${paths.map(literal).join(', ')}]`
   const types = new Map<string, SourceType>()
+  const names = new Map<string, readonly string[]>()
   let differ = false
   let first: string | undefined
   for (const file of input.paths) {
@@ -25,6 +26,10 @@ export async function parquetScan(
       columns.map(({ name }) => name),
       sourceName([file]),
       unexpected,
+    )
+    names.set(
+      file,
+      columns.map(({ name }) => name),
     )
     const shape = JSON.stringify(columns)
     first ??= shape
@@ -45,10 +50,15 @@ export async function parquetScan(
     files: input.paths.map((file) => ({
       file,
       select:
-        `SELECT ${present.join(', ')}, file_row_number + 1 AS _phlo_row, to_json(t)::VARCHAR AS _phlo_text ` +
-        `FROM (SELECT * FROM read_parquet(${list([file])}, hive_partitioning = false, file_row_number = true)) AS t`,
+        `SELECT ${present.join(', ')}, file_row_number + 1 AS _phlo_row, ${rowText(names.get(file) ?? [])} AS _phlo_text ` +
+        `FROM read_parquet(${list([file])}, hive_partitioning = false, file_row_number = true)`,
     })),
   }
+}
+
+/** SQL for the whole row as JSON, columns that the schema does not know included. */
+function rowText(columns: readonly string[]): string {
+  return `to_json({${columns.map((name) => `${literal(name)}: ${identifier(name)}`).join(', ')}})::VARCHAR`
 }
 
 /** The types that DuckDB gives the columns of files that differ. */

@@ -1,6 +1,9 @@
+import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import { errorMessage, isPhloError, PhloError } from '@phlo/ports'
+import { createInterface } from 'node:readline'
+import { createGunzip } from 'node:zlib'
+import { errorMessage, type FileInput, hasSystemCode, isPhloError, PhloError } from '@phlo/ports'
 
 /** Throws PHLO_SOURCE_NOT_FOUND and PHLO_SOURCE_EMPTY, naming the file. */
 export async function checkFiles(paths: readonly string[]): Promise<void> {
@@ -21,25 +24,54 @@ export function sourceName(paths: readonly string[]): string {
   return paths.length === 1 ? path.basename(paths[0] as string) : `${paths.length} files`
 }
 
-/** What DuckDB says of a file that it cannot read, in Phlo's words; other errors as they are. */
-export function asSourceError(error: unknown, paths: readonly string[]): unknown {
+const malformedMessage =
+  /Malformed JSON|JSON transform error|top-level JSON array|No magic bytes|not a Parquet file|Invalid Parquet|TProtocolException|CSV Error|state machine|Corrupt|corrupt|too small to be a Parquet file|Invalid UTF-?8|unicode|invalid codepoint|ZSTD Decompression|GZIP|gzip|Prefetch|Failed to read|not enough|Couldn't decode|Maximum object size/i
+
+/** What DuckDB or zlib says of a file that it cannot read, in Phlo's words; other errors as they are. */
+export async function asSourceError(error: unknown, input: Pick<FileInput, 'paths' | 'format'>): Promise<unknown> {
   if (isPhloError(error) && error.code !== 'PHLO_ENGINE_FAILED') return error
   const message = errorMessage(error)
-  const malformed =
-    /Malformed JSON|JSON transform error|No magic bytes|not a Parquet file|Invalid Parquet|TProtocolException|CSV Error|state machine|Corrupt|corrupt|too small to be a Parquet file|Invalid UTF-?8|unicode|invalid codepoint|ZSTD Decompression|GZIP|gzip|Prefetch|Failed to read|not enough|Couldn't decode|Maximum object size/i.test(
-      message,
-    )
-  if (!malformed) return error
+  const badArchive = hasSystemCode(error, 'Z_DATA_ERROR', 'Z_BUF_ERROR')
+  if (!badArchive && !malformedMessage.test(message)) return error
+  const { paths } = input
   const file = paths.find((candidate) => message.includes(candidate)) ?? (paths.length === 1 ? paths[0] : undefined)
-  const line = /line:? (\d+)/i.exec(message)?.[1]
-  const firstLine = (message.split('\n')[0] as string).replace(/^\w[\w ]* Error: /, '')
+  const told = /line:? (\d+)/i.exec(message)
+  const line = !told
+    ? undefined
+    : input.format === 'ndjson'
+      ? file && (await lineOfRecord(file, Number(told[1]) - (/Malformed JSON/.test(message) ? 1 : 0)))
+      : Number(told[1])
+  const firstLine = (message.split('\n')[0] as string)
+    .replace(/^\w[\w ]* Error: /, '')
+    .replace(/ (?:at byte \d+ )?in line \d+/, line === undefined ? '' : ` in line ${line}`)
+    .replace(/ Try auto-detecting.*$/, '')
+    .trim()
   return new PhloError(
     'PHLO_SOURCE_MALFORMED',
     `${file === undefined ? 'A source file' : path.basename(file)} cannot be read: ${firstLine}`,
     {
       hint: 'The file is damaged or of another format than its name says; nothing of it was taken in.',
-      ...(file !== undefined && { location: { file, ...(line !== undefined && { line: Number(line) }) } }),
+      ...(file !== undefined && { location: { file, ...(line !== undefined && { line }) } }),
       cause: error,
     },
   )
+}
+
+/** DuckDB counts records of JSON lines, from 1; blank lines are none. */
+async function lineOfRecord(file: string, record: number): Promise<number | undefined> {
+  const raw = createReadStream(file)
+  const lines = createInterface({ input: file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw, crlfDelay: Infinity })
+  let line = 0
+  let records = 0
+  try {
+    for await (const text of lines) {
+      line++
+      if (text.trim() !== '' && ++records === record) return line
+    }
+  } catch {
+    // A damaged archive has no lines to tell of.
+  } finally {
+    raw.destroy()
+  }
+  return undefined
 }
