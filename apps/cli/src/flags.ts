@@ -8,7 +8,7 @@ export interface RunFlags {
 
 export interface QueryFlags {
   readonly ref: string
-  readonly snapshot?: readonly string[]
+  readonly snapshot: readonly string[]
   readonly format?: 'table' | 'csv' | 'json' | 'ndjson' | 'arrow'
   readonly limit: string
 }

@@ -61,6 +61,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .command('init')
     .description('make a new project')
     .argument('[folder]', 'where', '.')
+    .addHelpText('after', examples('phlo init my-project', 'cd my-project && npm install && npx phlo run'))
     .action((folder: string) => run(async () => (await import('./commands/init.js')).init(context, globals(), folder)))
 
   program
@@ -95,6 +96,10 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .option('--from <key>', 'first partition of a range')
     .option('--to <key>', 'last partition of a range, inclusive')
     .option('--force', 'also what is neither missing nor stale')
+    .addHelpText(
+      'after',
+      examples('phlo plan', 'phlo plan flights --from 2001-01-01 --to 2001-01-31', 'phlo plan --json | jq .steps'),
+    )
     .action((selection: string[], options: RunFlags) =>
       run(async () => (await import('./commands/plan.js')).plan(context, globals(), selection, options)),
     )
@@ -104,7 +109,12 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .description('run SQL on the lake’s tables')
     .argument('<sql>', 'one SELECT; tables are named namespace.table; - reads it from standard input')
     .option('--ref <ref>', 'branch, tag, commit, or a time: v1, main@{2026-01-01T00:00Z}, @{2026-01-01}', 'main')
-    .option('--snapshot <table=id...>', 'read a table at one of its own snapshots')
+    .option(
+      '--snapshot <table=id>',
+      'read a table at one of its own snapshots; may be given once a table',
+      (given: string, all: readonly string[]) => [...all, given],
+      [],
+    )
     .addOption(
       new Option('--format <format>', 'how to print the rows').choices(['table', 'csv', 'json', 'ndjson', 'arrow']),
     )
@@ -125,6 +135,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   branch
     .command('list', { isDefault: true })
     .description('list branches and tags')
+    .addHelpText('after', examples('phlo branch list', 'phlo branch list --json'))
     .action(() => run(async () => (await import('./commands/branch.js')).list(context, globals())))
   branch
     .command('create')
@@ -132,6 +143,14 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .argument('<name>')
     .option('--from <ref>', 'what it starts at', 'main')
     .option('--tag', 'a tag, which does not move')
+    .addHelpText(
+      'after',
+      examples(
+        'phlo branch create try-it',
+        'phlo branch create v1 --tag',
+        "phlo branch create last-week --from '@{2026-01-01}'",
+      ),
+    )
     .action((name: string, options: { from: string; tag?: boolean }) =>
       run(async () => (await import('./commands/branch.js')).create(context, globals(), name, options)),
     )
@@ -139,12 +158,14 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .command('delete')
     .description('delete a branch or tag')
     .argument('<name>')
+    .addHelpText('after', examples('phlo branch delete try-it'))
     .action((name: string) => run(async () => (await import('./commands/branch.js')).remove(context, globals(), name)))
   branch
     .command('diff')
     .description('show the tables that differ between two refs')
     .argument('<from>')
     .argument('[to]', 'the other ref', 'main')
+    .addHelpText('after', examples('phlo branch diff v1', 'phlo branch diff main pipeline-run-20260101t000000-0a1b2c'))
     .action((from: string, to: string) =>
       run(async () => (await import('./commands/branch.js')).diff(context, globals(), from, to)),
     )
@@ -154,6 +175,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .argument('<from>')
     .argument('[into]', 'the branch that changes', 'main')
     .option('--dry-run', 'only tell what would happen')
+    .addHelpText('after', examples('phlo branch merge try-it --dry-run', 'phlo branch merge try-it main'))
     .action((from: string, into: string, options: { dryRun?: boolean }) =>
       run(async () => (await import('./commands/branch.js')).merge(context, globals(), from, into, options)),
     )
@@ -162,6 +184,10 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .description('show the commits of a ref, newest first')
     .argument('[ref]', 'branch, tag or commit', 'main')
     .option('--limit <count>', 'how many', '20')
+    .addHelpText(
+      'after',
+      examples('phlo branch log', 'phlo branch log v1 --limit 5', 'phlo branch log --json | jq .message'),
+    )
     .action((ref: string, options: { limit: string }) =>
       run(async () => (await import('./commands/branch.js')).log(context, globals(), ref, options)),
     )
@@ -172,6 +198,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .command('list', { isDefault: true })
     .description('list tables')
     .addOption(ref())
+    .addHelpText('after', examples('phlo table list', 'phlo table list --ref v1'))
     .action((options: { ref: string }) =>
       run(async () => (await import('./commands/table.js')).list(context, globals(), options)),
     )
@@ -180,6 +207,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .description('show a table’s columns, partitioning and properties')
     .argument('<table>', 'namespace.name')
     .addOption(ref())
+    .addHelpText('after', examples('phlo table show bronze.flights'))
     .action((name: string, options: { ref: string }) =>
       run(async () => (await import('./commands/table.js')).show(context, globals(), name, options)),
     )
@@ -188,6 +216,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .description('list a table’s snapshots')
     .argument('<table>', 'namespace.name')
     .addOption(ref())
+    .addHelpText('after', examples('phlo table snapshots bronze.flights'))
     .action((name: string, options: { ref: string }) =>
       run(async () => (await import('./commands/table.js')).snapshots(context, globals(), name, options)),
     )
@@ -196,6 +225,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .description('list a table’s data files')
     .argument('<table>', 'namespace.name')
     .addOption(ref())
+    .addHelpText('after', examples("phlo table files bronze.flights --ref '@{2026-01-01}'"))
     .action((name: string, options: { ref: string }) =>
       run(async () => (await import('./commands/table.js')).files(context, globals(), name, options)),
     )
@@ -205,6 +235,13 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .argument('<table>', 'namespace.name')
     .requiredOption('--to <snapshot>', 'a snapshot’s id, or a time in ISO 8601')
     .option('--ref <branch>', 'the branch to change', 'main')
+    .addHelpText(
+      'after',
+      examples(
+        'phlo table rollback bronze.flights --to 8101422030325774986',
+        'phlo table rollback bronze.flights --to 2026-01-01T00:00Z --ref try-it',
+      ),
+    )
     .action((name: string, options: { ref: string; to: string }) =>
       run(async () => (await import('./commands/table.js')).rollback(context, globals(), name, options)),
     )
@@ -214,6 +251,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .command('list', { isDefault: true })
     .description('list runs, newest first')
     .option('--limit <count>', 'how many', '20')
+    .addHelpText('after', examples('phlo runs list --limit 5'))
     .action((options: { limit: string }) =>
       run(async () => (await import('./commands/runs.js')).list(context, globals(), options)),
     )
@@ -221,17 +259,20 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .command('show')
     .description('show a run')
     .argument('<id>', 'the run’s id, or `last`')
+    .addHelpText('after', examples('phlo runs show last'))
     .action((id: string) => run(async () => (await import('./commands/runs.js')).show(context, globals(), id)))
 
   const config = program.command('config').description('the project’s configuration')
   config
     .command('check')
     .description('check phlo.yaml, plugins, workflows with their types, and models')
+    .addHelpText('after', examples('phlo config check', 'phlo config check --profile server'))
     .action(() => run(async () => (await import('./commands/config-check.js')).configCheck(context, globals())))
 
   program
     .command('doctor')
     .description('check that everything works here')
+    .addHelpText('after', examples('phlo doctor', 'phlo doctor --json'))
     .action(() => run(async () => (await import('./commands/doctor.js')).doctor(context, globals())))
 
   return program

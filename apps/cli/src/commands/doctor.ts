@@ -5,6 +5,7 @@ import { errorInfo, type ErrorInfo } from '@phlo/core'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { errorText } from '../output/report-error.js'
+import { plural } from '../output/numbers.js'
 import { indent } from '../output/run-reporter.js'
 
 interface Finding {
@@ -51,7 +52,7 @@ export async function doctor(context: CommandContext, globals: GlobalOptions): P
         if (row?.['answer'] !== 42) throw new Error(`6 * 7 is ${JSON.stringify(row?.['answer'])}`)
         return `${composition.get(QueryEnginePort).dialect.name} answers`
       })
-      await examine('state', async () => `${(await composition.get(StateStorePort).listRuns()).length} runs`)
+      await examine('state', async () => plural((await composition.get(StateStorePort).listRuns()).length, 'run'))
       return `${project.config.name}, profile ${project.profile}`
     }),
   )

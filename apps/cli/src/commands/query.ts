@@ -28,7 +28,7 @@ export async function query(
     const options: QueryOptions = {
       ref,
       signal: context.signal,
-      ...(flags.snapshot && { snapshots: flags.snapshot.map(parseSnapshot) }),
+      snapshots: flags.snapshot.map(parseSnapshot),
     }
     const engine: QueryEngine = composition.get(QueryEnginePort)
     const result = await engine.query(statement, options)

@@ -28,8 +28,6 @@ export async function run(
 ): Promise<number> {
   return withWorkspace(context, globals, async (workspace) => {
     const permission = requireTypes(workspace, context.signal)
-    // The run waits for it where it matters; until then a rejection is not unheard.
-    permission.catch(() => undefined)
     const { composition, project, graph } = workspace
     const { audit } = project.config
     const outcome = await executeRun(

@@ -16,7 +16,7 @@ export async function lakeContent(projectDir: string, ref = mainBranch): Promise
   try {
     const content: Record<string, readonly string[]> = {}
     for (const table of await catalog.listTables({ ref })) {
-      const name = [...table.namespace, table.name].map(queries.dialect.identifier).join('.')
+      const name = queries.dialect.table(table)
       const rows = await readRows(await queries.query(`SELECT * FROM ${name}`, { ref }))
       content[formatIdentifier(table)] = rows.map((row) => JSON.stringify(row)).sort()
     }

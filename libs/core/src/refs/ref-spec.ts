@@ -1,4 +1,5 @@
-import { type Catalog, isVersioned, mainBranch, PhloError, type VersionedCatalog } from '@phlo/ports'
+import { type Catalog, isPhloError, isVersioned, mainBranch, PhloError, type VersionedCatalog } from '@phlo/ports'
+import { nearest } from '../nearest.js'
 
 /**
  * Where to read: a branch, a tag or a commit's id, perhaps as it stood at a time: `main`, `v1`, `main@{2026-01-01T00:00Z}`,
@@ -24,12 +25,29 @@ export function parseRefSpec(text: string): RefSpec {
 
 /** The branch, tag or commit that the spec means now. Throws PHLO_REF_NOT_FOUND. */
 export async function resolveRef(catalog: Catalog, spec: RefSpec): Promise<string> {
+  if (isVersioned(catalog)) await requireRef(catalog, spec.ref)
   if (!spec.time) return spec.ref
   const commit = await requireVersioned(catalog).commitAt(spec.ref, spec.time)
   if (commit === undefined) {
     throw new PhloError('PHLO_REF_NOT_FOUND', `${spec.ref} did not exist at ${spec.time.toISOString()}`)
   }
   return commit
+}
+
+/** Throws PHLO_REF_NOT_FOUND with the nearest name. */
+async function requireRef(catalog: VersionedCatalog, ref: string): Promise<void> {
+  if (await catalog.getRef(ref)) return
+  try {
+    // Not a name, so it must be a commit that has a history.
+    for await (const _commit of catalog.log(ref, { limit: 1 })) return
+  } catch (error) {
+    if (!isPhloError(error, 'PHLO_REF_NOT_FOUND')) throw error
+    const names = (await catalog.listRefs()).map(({ name }) => name)
+    const close = nearest(ref, names)
+    throw new PhloError('PHLO_REF_NOT_FOUND', `There is no branch, tag or commit ${ref}`, {
+      hint: close === undefined ? 'List them: phlo branch list' : `Did you mean ${close}?`,
+    })
+  }
 }
 
 /** Throws PHLO_UNSUPPORTED for catalogs without refs. */
