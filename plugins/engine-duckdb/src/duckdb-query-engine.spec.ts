@@ -475,7 +475,7 @@ describe('Arrow values', () => {
         return `CAST('${unscaled < 0n ? '-' : ''}${digits.slice(0, -scale)}.${digits.slice(-scale)}' AS ${type})`
       }
       if (type === 'DATE') return `CAST(make_timestamp(CAST(${Number(value)} AS BIGINT) * 1000) AS DATE)`
-      const text = String(value as string | number | bigint | boolean)
+      const text = `${value as string | number | bigint | boolean}`
       return type === 'TIME' ? `CAST(make_timestamp(${text}) AS TIME)` : `CAST(${quoted(text)} AS ${type})`
     }
     await fc.assert(

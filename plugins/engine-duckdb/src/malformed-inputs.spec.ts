@@ -16,18 +16,18 @@ afterEach(() => lake.close())
 
 const Reading = z.object({ id: z.int(), at: z.iso.date(), value: z.number().max(100), note: z.string().nullable() })
 type Format = FileInput['format']
-type Item = Readonly<Record<string, unknown>>
+type Item = Readonly<Record<string, string | number | null | undefined>>
 
 const formats: readonly Format[] = ['csv', 'ndjson', 'json', 'parquet']
-const item = (id: unknown, more: Item = {}): Item => ({ id, at: '2024-01-01', value: 1, note: 'x', ...more })
+const item = (id: string | number | null, more: Item = {}): Item => ({ id, at: '2024-01-01', value: 1, note: 'x', ...more })
 
 /** A file of the format with these rows; all rows have the keys of the first one. */
 async function fileOf(format: Format, items: readonly Item[], name = `source.${format}`): Promise<string> {
   const keys = Object.keys(items[0] ?? {})
   switch (format) {
     case 'csv': {
-      const cell = (value: unknown) =>
-        value === null || value === undefined ? '' : `"${String(value as string).replaceAll('"', '""')}"`
+      const cell = (value: Item[string]) =>
+        value === null || value === undefined ? '' : `"${String(value).replaceAll('"', '""')}"`
       const lines = items.map((row) => keys.map((key) => cell(row[key])).join(','))
       return lake.file(name, [keys.join(','), ...lines, ''].join('\n'))
     }
@@ -37,8 +37,8 @@ async function fileOf(format: Format, items: readonly Item[], name = `source.${f
       return lake.file(name, JSON.stringify(items))
     case 'parquet': {
       const file = await lake.file(name, '')
-      const literal = (value: unknown) =>
-        value === null ? 'NULL' : typeof value === 'string' ? `'${value}'` : String(value as number)
+      const literal = (value: Item[string]) =>
+        value === null ? 'NULL' : typeof value === 'string' ? `'${value}'` : String(value)
       const rows = items.map((row) => `(${keys.map((key) => literal(row[key])).join(', ')})`).join(', ')
       const host = (
         lake.ingestion as unknown as {

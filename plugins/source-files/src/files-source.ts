@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import { type FileInput, PhloError, type Source, type SourceRead, type SourceReadContext } from '@phlo/ports'
+import {
+  errorMessage,
+  type FileInput,
+  PhloError,
+  type Source,
+  type SourceRead,
+  type SourceReadContext,
+} from '@phlo/ports'
 import { z } from 'zod'
-import { expandGlob } from './glob.js'
+import { expandGlob, isFolder } from './glob.js'
 import { FilesOptions } from './options.js'
 
 const formats: Readonly<Record<string, FileInput['format']>> = {
@@ -24,11 +31,7 @@ export class FilesSource implements Source {
   async read(options: unknown, context: SourceReadContext): Promise<SourceRead> {
     const parsed = parseOptions(options)
     const paths = await findFiles(parsed, context.projectDir)
-    if (paths.length === 0) {
-      throw new PhloError('PHLO_SOURCE_NOT_FOUND', `No file matches ${patterns(parsed).join(', ')}`, {
-        hint: `Paths start at the project’s folder, ${context.projectDir}.`,
-      })
-    }
+    if (paths.length === 0) throw await nothingFound(parsed, context.projectDir)
     const groups = new Map<FileInput['format'], string[]>()
     for (const file of paths) {
       const format = parsed.format ?? formatOf(file)
@@ -53,7 +56,12 @@ export class FilesSource implements Source {
     const parsed = parseOptions(options)
     const hash = createHash('sha256').update(JSON.stringify(parsed))
     for (const file of await findFiles(parsed, context.projectDir)) {
-      const { size, mtimeMs } = await stat(file)
+      const { size, mtimeMs } = await stat(file).catch((error: unknown) => {
+        throw new PhloError('PHLO_SOURCE_FAILED', `The file ${file} cannot be looked at: ${errorMessage(error)}`, {
+          retryable: true,
+          cause: error,
+        })
+      })
       hash.update(JSON.stringify([file, size, mtimeMs]))
     }
     return hash.digest('hex').slice(0, 32)
@@ -64,6 +72,19 @@ function parseOptions(options: unknown): FilesOptions {
   const parsed = FilesOptions.safeParse(options)
   if (parsed.success) return parsed.data
   throw new PhloError('PHLO_CONFIG_INVALID', `files(): ${z.prettifyError(parsed.error)}`)
+}
+
+async function nothingFound(options: FilesOptions, projectDir: string): Promise<PhloError> {
+  const given = patterns(options)
+  for (const pattern of given) {
+    if (!(await isFolder(path.resolve(projectDir, pattern)))) continue
+    return new PhloError('PHLO_SOURCE_NOT_FOUND', `${pattern} is a folder, and files() takes files`, {
+      hint: `Say which files in it: ${path.posix.join(pattern, '*.csv')}`,
+    })
+  }
+  return new PhloError('PHLO_SOURCE_NOT_FOUND', `No file matches ${given.join(', ')}`, {
+    hint: `Paths start at the project’s folder, ${projectDir}.`,
+  })
 }
 
 function patterns({ path: given }: FilesOptions): readonly string[] {

@@ -31,15 +31,18 @@ const migrations = [
 ]
 
 /** How long a process waits for another one's write, in milliseconds. */
-const patience = 10_000
+const defaultPatience = 10_000
 
 /** Runs and their events in a SQLite file. The file is opened when it is first needed. */
 export class SqliteStateStore implements StateStore {
   private readonly file: string
+  private readonly patience: number
   private opening: Promise<Database> | undefined
 
-  constructor(file: string) {
+  /** `patience` is how long a call waits for another process's write, in milliseconds. */
+  constructor(file: string, { patience = defaultPatience }: { readonly patience?: number } = {}) {
     this.file = file
+    this.patience = patience
   }
 
   async putRun(run: RunRecord): Promise<void> {
@@ -85,7 +88,7 @@ export class SqliteStateStore implements StateStore {
       (database) =>
         database
           .prepare('SELECT seq, time, type, data FROM run_events WHERE run_id = ? AND seq > ? ORDER BY seq')
-          .all(runId, options.after ?? 0) as (Omit<RunEventRecord, 'data'> & { data: string })[],
+          .all(runId, options.after ?? Number.MIN_SAFE_INTEGER) as (Omit<RunEventRecord, 'data'> & { data: string })[],
     )
     return rows.map(({ seq, time, type, data }) => ({ seq, time, type, data: JSON.parse(data) as unknown }))
   }
@@ -99,8 +102,7 @@ export class SqliteStateStore implements StateStore {
 
   private async using<T>(work: (database: Database) => T): Promise<T> {
     try {
-      this.opening ??= this.open()
-      return work(await this.opening)
+      return work(await this.database())
     } catch (error) {
       const busy = hasSystemCode(error, 'SQLITE_BUSY', 'SQLITE_LOCKED')
       throw new PhloError('PHLO_STATE_FAILED', `The state file ${this.file} cannot be used: ${errorMessage(error)}`, {
@@ -113,16 +115,33 @@ export class SqliteStateStore implements StateStore {
     }
   }
 
+  /** The open file. An opening that failed is tried again by the next call. */
+  private async database(): Promise<Database> {
+    const opening = (this.opening ??= this.open())
+    try {
+      return await opening
+    } catch (error) {
+      if (this.opening === opening) this.opening = undefined
+      throw error
+    }
+  }
+
   private async open(): Promise<Database> {
     await mkdir(path.dirname(this.file), { recursive: true })
     const { default: Sqlite } = await import('libsql')
     const database = new Sqlite(this.file)
-    database.exec(`PRAGMA busy_timeout = ${patience}`)
-    // Readers and a writer side by side; a commit survives the process, and with FULL also the machine.
-    database.exec('PRAGMA journal_mode = WAL')
-    database.exec('PRAGMA synchronous = NORMAL')
-    migrate(database)
-    return database
+    try {
+      database.exec(`PRAGMA busy_timeout = ${this.patience}`)
+      // Readers and a writer side by side. A commit survives the process; the last ones may not survive the machine,
+      // which is enough for a history of what the lake itself keeps.
+      database.exec('PRAGMA journal_mode = WAL')
+      database.exec('PRAGMA synchronous = NORMAL')
+      migrate(database)
+      return database
+    } catch (error) {
+      database.close()
+      throw error
+    }
   }
 }
 

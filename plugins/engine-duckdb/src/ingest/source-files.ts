@@ -36,11 +36,11 @@ export async function asSourceError(error: unknown, input: Pick<FileInput, 'path
   const { paths } = input
   const file = paths.find((candidate) => message.includes(candidate)) ?? (paths.length === 1 ? paths[0] : undefined)
   const told = /line:? (\d+)/i.exec(message)
-  const line = !told
-    ? undefined
-    : input.format === 'ndjson'
-      ? file && (await lineOfRecord(file, Number(told[1]) - (/Malformed JSON/.test(message) ? 1 : 0)))
-      : Number(told[1])
+  const count = told ? Number(told[1]) : undefined
+  const line =
+    file !== undefined && count !== undefined && input.format === 'ndjson'
+      ? await lineOfRecord(file, count - (/Malformed JSON/.test(message) ? 1 : 0))
+      : count
   const firstLine = (message.split('\n')[0] as string)
     .replace(/^\w[\w ]* Error: /, '')
     .replace(/ (?:at byte \d+ )?in line \d+/, line === undefined ? '' : ` in line ${line}`)
