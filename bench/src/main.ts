@@ -10,7 +10,7 @@ import { stopProcesses } from './processes.js'
 import { pythonEnvironment } from './python-environment.js'
 import { recordText } from './record-text.js'
 import { caseText, machineText } from './text-report.js'
-import { openWorkplace, type Workplace } from './workplace.js'
+import { inOwnFolder, openWorkplace, type Workplace } from './workplace.js'
 
 const exitCode = { ok: 0, failed: 1, missed: 2, interrupted: 130 } as const
 
@@ -61,12 +61,10 @@ async function runCase(
   const { name, description } = item
   const rows = item.rows === undefined ? undefined : (request.rows ?? item.rows)
   try {
-    const findings = await item.run({
-      runs: request.runs,
-      rows: rows ?? 0,
-      workplace,
-      report: (line) => note(`  ${name}: ${line}`),
-    })
+    const report = (line: string) => note(`  ${name}: ${line}`)
+    const findings = await inOwnFolder(workplace, name, (own) =>
+      item.run({ runs: request.runs, rows: rows ?? 0, workplace: own, report }),
+    )
     const record: CaseRecord = {
       case: name,
       measuredAt: new Date().toISOString(),

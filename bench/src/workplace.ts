@@ -31,6 +31,21 @@ export async function openWorkplace(): Promise<Workplace> {
   return { bench, packages: packagesOf(bench), phlo: path.join(path.dirname(manifest), 'bin', 'phlo.js'), cache, work }
 }
 
+/** Gives `work` a folder of its own within the workplace, and removes it behind it. */
+export async function inOwnFolder<T>(
+  workplace: Workplace,
+  name: string,
+  work: (workplace: Workplace) => Promise<T>,
+): Promise<T> {
+  const folder = path.join(workplace.work, name)
+  await mkdir(folder)
+  try {
+    return await work({ ...workplace, work: folder })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
 function packagesOf(bench: string): string {
   for (let folder = bench; ; folder = path.dirname(folder)) {
     const packages = path.join(folder, 'node_modules')
