@@ -51,7 +51,6 @@ describe('A run', () => {
   })
 
   it('prints plain lines without colour where nobody watches', () => {
-    // eslint-disable-next-line no-control-regex -- escapes are what must not be there
     expect(first).not.toMatch(/\u001b/)
     expect(first).toMatch(/^✓ bronze\.orders {2}3 rows/m)
     expect(first).toMatch(/^Published to main as [0-9a-f]{12} \(2 steps/m)

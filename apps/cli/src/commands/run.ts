@@ -29,6 +29,7 @@ export async function run(
   return withWorkspace(context, globals, async (workspace) => {
     const permission = requireTypes(workspace, context.signal)
     const { composition, project, graph } = workspace
+    const reporter = new RunReporter(context.terminal)
     const { audit } = project.config
     const outcome = await executeRun(
       {
@@ -40,7 +41,7 @@ export async function run(
         checkKinds: composition.all(CheckKindPort),
         state: composition.get(StateStorePort),
         listeners: [
-          globals.json ? new JsonReporter(context.terminal) : new RunReporter(context.terminal),
+          globals.json ? new JsonReporter(context.terminal) : reporter,
           ...composition.all(EventListenerPort),
         ],
         host: processHost,
@@ -50,7 +51,7 @@ export async function run(
       },
       { selection, ...flags, signal: context.signal, permission },
     )
-    if (!globals.json) printOutcome(context.terminal, outcome)
+    if (!globals.json) printOutcome(context.terminal, outcome, reporter)
     else if (outcome.status === 'nothing-to-do') context.terminal.json({ type: 'run-finished', data: { outcome } })
     return outcomeCode(outcome)
   })
@@ -72,7 +73,7 @@ function outcomeCode({ status }: RunOutcome): number {
   return status === 'failed' ? exitCode.failed : exitCode.ok
 }
 
-function printOutcome(terminal: Terminal, outcome: RunOutcome): void {
+function printOutcome(terminal: Terminal, outcome: RunOutcome, reporter: RunReporter): void {
   const { green, red, yellow, bold, dim } = terminal.colors
   const { status, milliseconds, steps, rows, checks, failedChecks, branch, publishedCommit, error } = outcome
   const counts = `${plural(steps, 'step')}, ${plural(rows, 'row')}, ${plural(checks, 'check')}${failedChecks > 0 ? ` (${failedChecks} failed)` : ''} in ${formatDuration(milliseconds)}`
@@ -89,7 +90,7 @@ function printOutcome(terminal: Terminal, outcome: RunOutcome): void {
       break
     case 'failed':
       terminal.print(`${red(bold('Not published'))}: main is as it was ${dim(`(${counts})`)}`)
-      if (error) terminal.print(errorText(terminal, error))
+      if (error && !reporter.hasTold(error)) terminal.print(errorText(terminal, error))
   }
   terminal.print(`  ${dim('→')} Look at what was written: phlo branch diff main ${branch as string}`)
   terminal.print(`    phlo query --ref ${branch as string} "SELECT …"`)

@@ -1,4 +1,4 @@
-import type { CheckResult, RunEvent, StepName } from '@phlo/core'
+import type { CheckResult, ErrorInfo, RunEvent, StepName } from '@phlo/core'
 import type { EventListener, PublishedEvent } from '@phlo/ports'
 import { checkText } from './check-text.js'
 import { formatBytes, formatCount, formatDuration, formatRate, plural } from './numbers.js'
@@ -33,6 +33,7 @@ export class RunReporter implements EventListener {
   private drawn = false
   private frame = 0
   private timer: NodeJS.Timeout | undefined
+  private readonly told = new Set<string>()
 
   constructor(terminal: Terminal) {
     this.terminal = terminal
@@ -55,6 +56,7 @@ export class RunReporter implements EventListener {
         this.line(
           `${this.terminal.colors.red('✗')} ${stepText(event.step)}  ${this.terminal.colors.dim(formatDuration(event.milliseconds))}`,
         )
+        this.told.add(event.error.message)
         return this.line(indent(errorText(this.terminal, event.error)))
       case 'step-skipped':
         return this.line(
@@ -70,6 +72,11 @@ export class RunReporter implements EventListener {
       case 'run-finished':
         return this.idle()
     }
+  }
+
+  /** Was the error shown already, with the step that it stopped? */
+  hasTold(error: ErrorInfo): boolean {
+    return this.told.has(error.message)
   }
 
   private started({ branch, profile, plan }: Extract<RunEvent, { type: 'run-started' }>): void {
