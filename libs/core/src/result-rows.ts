@@ -72,15 +72,16 @@ function plain(data: Data, vector: Vector, row: number): PlainValue {
       return Buffer.from(vector.get(row) as Uint8Array).toString('hex')
     case arrowType.decimal:
       return decimalText(data, row, type.scale)
-    case arrowType.date:
-      return isoDate(Number((data.values as Int32Array)[row]))
+    case arrowType.date: {
+      const days = Number((data.values as Int32Array)[row])
+      return beyondCalendars(days) ?? isoDate(days)
+    }
     case arrowType.time:
       return isoTime((data.values as BigInt64Array)[row] as bigint)
-    case arrowType.timestamp:
-      return (
-        isoTimestamp(microseconds((data.values as BigInt64Array)[row] as bigint, type.unit)) +
-        (type.timezone ? 'Z' : '')
-      )
+    case arrowType.timestamp: {
+      const micros = microseconds((data.values as BigInt64Array)[row] as bigint, type.unit)
+      return beyondCalendars(Number(micros / microsPerDay)) ?? isoTimestamp(micros) + (type.timezone ? 'Z' : '')
+    }
     case arrowType.list:
       return plainItems(vector.get(row) as Vector)
     case arrowType.struct: {
@@ -140,6 +141,13 @@ const microsPerDay = 86_400_000_000n
 /** Arrow's units: seconds, milliseconds, microseconds, nanoseconds. */
 function microseconds(value: bigint, unit: number): bigint {
   return unit === 0 ? value * 1_000_000n : unit === 1 ? value * 1000n : unit === 2 ? value : value / 1000n
+}
+
+/** JavaScript's calendar ends there; what lies beyond is how engines say infinity. */
+const lastDay = 100_000_000
+
+function beyondCalendars(days: number): string | undefined {
+  return Math.abs(days) < lastDay ? undefined : days > 0 ? 'infinity' : '-infinity'
 }
 
 function isoDate(days: number): string {

@@ -76,7 +76,7 @@ export class CheckRunner {
           results.set(item.check, await this.judge(target, relation, item, finding, signal))
         } catch (error) {
           if (signal?.aborted) throw error
-          results.set(item.check, errored(target, item.check, item.kind.describe(item.options), error))
+          results.set(item.check, errored(target, item.check, description(item), error))
         }
       }
     }
@@ -238,6 +238,15 @@ function findingFrom(compiled: CompiledCheck, index: number, row: PlainRow): Che
     Object.keys(compiled.select).map((alias) => [alias, row[`c${index}_${alias}`]]),
   )
   return compiled.judge({ ...values, total })
+}
+
+/** A kind that fails at its words, too, is described by its name. */
+function description({ kind, options }: Prepared): string {
+  try {
+    return kind.describe(options)
+  } catch {
+    return kind.kind
+  }
 }
 
 function failingRowsSql(relation: string, compiled: CompiledCheck): string | undefined {

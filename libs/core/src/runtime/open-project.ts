@@ -1,9 +1,11 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
+import { PhloError, toPhloError } from '@phlo/ports'
 import { Composition } from './composition.js'
 import { standardPlugins } from './config-schema.js'
 import { loadPlugin, type PluginLoading } from './plugin-loader.js'
 import { type ChosenPlugin, findProject, loadProject, type LoadedProject } from './project-config.js'
+import type { Secrets } from './secrets.js'
 
 export interface OpenOptions extends PluginLoading {
   /** The project is looked for here and above. */
@@ -35,9 +37,25 @@ export async function openProject(options: OpenOptions): Promise<OpenProject> {
       options: {},
       yamlPath: undefined,
     }))
-  const plugins = await Promise.all(
-    [...project.plugins, ...standard].map((plugin) => loadPlugin(plugin, project, options)),
-  )
-  const composition = await Composition.of(plugins, { name: project.config.name, dir, stateDir })
-  return { project, stateDir, composition }
+  try {
+    const plugins = await Promise.all(
+      [...project.plugins, ...standard].map((plugin) => loadPlugin(plugin, project, options)),
+    )
+    const composition = await Composition.of(plugins, { name: project.config.name, dir, stateDir })
+    return { project, stateDir, composition }
+  } catch (error) {
+    throw withoutSecrets(error, project.environment.secrets)
+  }
+}
+
+/** Nobody can be asked yet to hide the secrets of a project that does not open: plugins' errors may hold them. */
+function withoutSecrets(error: unknown, secrets: Secrets): unknown {
+  const { code, message, hint, retryable, context, location } = toPhloError(error)
+  const said = JSON.stringify([message, hint, context])
+  if (secrets.redact(said) === said) return error
+  return new PhloError(code, secrets.redact(message), {
+    ...(hint !== undefined && { hint: secrets.redact(hint) }),
+    retryable,
+    ...(location && { location }),
+  })
 }

@@ -17,11 +17,20 @@ export interface Schedule {
 export function checkCron(cron: string, timezone = 'UTC', location?: SourceLocation): void {
   try {
     if (cron.trim().split(/\s+/).length !== 5) throw new Error('it must have five fields')
-    new Cron(cron, { timezone, paused: true })
+    new Cron(cron, { paused: true })
   } catch (error) {
     const reason = errorMessage(error).replace(/^CronPattern: /, '')
     throw new PhloError('PHLO_WORKFLOW_INVALID', `${JSON.stringify(cron)} is no cron expression: ${reason}`, {
       hint: 'Five fields: minute, hour, day of month, month, day of week. Example: */15 * * * *',
+      ...(location && { location }),
+      cause: error,
+    })
+  }
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: timezone })
+  } catch (error) {
+    throw new PhloError('PHLO_WORKFLOW_INVALID', `${JSON.stringify(timezone)} is no time zone`, {
+      hint: 'Write its IANA name, for instance Europe/Berlin.',
       ...(location && { location }),
       cause: error,
     })

@@ -1,0 +1,151 @@
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { knownOutcomes } from '../testing/known-outcomes.js'
+import { type Interval, IntervalSet } from './interval-set.js'
+import {
+  countPartitions,
+  coverage,
+  describeInterval,
+  floorTo,
+  next,
+  parsePartitionKey,
+  type PartitionDefinition,
+  partitionKey,
+  type PartitionUnit,
+  requestedInterval,
+} from './partition-definition.js'
+
+const span = 40
+const interval: fc.Arbitrary<Interval> = fc
+  .tuple(fc.integer({ min: 0, max: span }), fc.integer({ min: 0, max: span }))
+  .map(([from, to]) => ({ from, to }))
+const set = fc.array(interval, { maxLength: 8 }).map((intervals) => ({ intervals, set: new IntervalSet(intervals) }))
+
+/** The instants of intervals, one by one. */
+function instants(intervals: readonly Interval[]): boolean[] {
+  return Array.from({ length: span + 1 }, (_, time) => intervals.some(({ from, to }) => from <= time && time < to))
+}
+
+describe('a set of intervals', () => {
+  it('holds the instants that it was given, in as few intervals as can be', () => {
+    fc.assert(
+      fc.property(set, ({ intervals, set: made }) => {
+        expect(instants(made.intervals)).toEqual(instants(intervals))
+        made.intervals.forEach(({ from, to }, index) => {
+          expect(from).toBeLessThan(to)
+          if (index > 0) expect(made.intervals[index - 1]!.to).toBeLessThan(from)
+        })
+        expect(made.isEmpty).toBe(!instants(intervals).includes(true))
+      }),
+    )
+  })
+
+  it('unites and takes away instant by instant', () => {
+    fc.assert(
+      fc.property(set, set, (a, b) => {
+        const [left, right] = [instants(a.intervals), instants(b.intervals)]
+        expect(instants(a.set.plus(b.set).intervals)).toEqual(left.map((held, time) => held || right[time]))
+        expect(instants(a.set.minus(b.set).intervals)).toEqual(left.map((held, time) => held && !right[time]))
+      }),
+    )
+  })
+
+  it('reads its own text again', () => {
+    fc.assert(fc.property(set, ({ set: made }) => expect(IntervalSet.parse(made.toString())).toEqual(made)))
+  })
+
+  it.each([undefined, '', 'nonsense', '2001-01-01', '2001-01-02T00:00:00Z/2001-01-01T00:00:00Z'])(
+    'is empty for a text that says nothing: %s',
+    (text) => {
+      expect(IntervalSet.parse(text).isEmpty).toBe(true)
+    },
+  )
+})
+
+const units = ['hour', 'day', 'month', 'year'] as const
+const unit: fc.Arbitrary<PartitionUnit> = fc.constantFrom(...units)
+const time = fc.integer({ min: Date.UTC(1900, 0), max: Date.UTC(2100, 0) })
+
+describe('partitions', () => {
+  it('hold each instant in exactly one, whose key leads back to it', () => {
+    fc.assert(
+      fc.property(unit, time, (of, at) => {
+        const start = floorTo(of, at)
+        expect(start).toBeLessThanOrEqual(at)
+        expect(next(of, at)).toBeGreaterThan(at)
+        expect(next(of, start)).toBe(next(of, at))
+        expect(floorTo(of, next(of, at))).toBe(next(of, at))
+        expect(floorTo(of, next(of, at) - 1)).toBe(start)
+        expect(parsePartitionKey(of, partitionKey(of, at))).toBe(start)
+      }),
+    )
+  })
+
+  it('are counted and named as they are', () => {
+    const { start, end, partitions } = knownOutcomes.backfill
+    const year = { from: parsePartitionKey('day', start), to: next('day', parsePartitionKey('day', end)) }
+    expect(countPartitions('day', year)).toBe(partitions)
+    expect(describeInterval('day', year)).toBe('2024-01-01..2024-12-31')
+    expect(describeInterval('month', year)).toBe('2024-01..2024-12')
+    expect(describeInterval('year', year)).toBe('2024')
+    expect(countPartitions('hour', year)).toBe(366 * 24)
+  })
+
+  it.each<[PartitionUnit, string]>([
+    ['day', '2001-02-29'],
+    ['day', '2001-6-30'],
+    ['day', '2001-06'],
+    ['day', '2001-06-30T00'],
+    ['month', '2001-13'],
+    ['year', '01'],
+    ['hour', '2001-06-30T24'],
+    ['hour', '2001-06-30'],
+    ['day', ''],
+    ['day', 'yesterday'],
+  ])('refuse a %s key %j', (of, key) => {
+    expect(() => parsePartitionKey(of, key)).toThrow(`${JSON.stringify(key)} is no ${of} partition`)
+  })
+})
+
+describe('the partitions that are asked for', () => {
+  const now = Date.UTC(2024, 5, 30, 12)
+  const open: PartitionDefinition = { unit: 'day', column: 'at', start: Date.UTC(2024, 5, 1) }
+  const closed: PartitionDefinition = { ...open, end: Date.UTC(2024, 5, 11) }
+  const asked = (definition: PartitionDefinition, request: Parameters<typeof requestedInterval>[1]) => {
+    const found = requestedInterval(definition, request, now)
+    return found && describeInterval(definition.unit, found)
+  }
+
+  it('are none when nothing is asked for', () => {
+    expect(asked(open, {})).toBeUndefined()
+  })
+
+  it('are one, or a range whose bounds both belong to it', () => {
+    expect(asked(open, { partition: '2024-06-05' })).toBe('2024-06-05')
+    expect(asked(open, { from: '2024-06-05', to: '2024-06-07' })).toBe('2024-06-05..2024-06-07')
+    expect(asked(open, { from: '2024-06-05' })).toBe('2024-06-05..2024-06-29')
+    expect(asked(open, { to: '2024-06-05' })).toBe('2024-06-01..2024-06-05')
+    expect(asked(closed, { from: '2024-06-05' })).toBe('2024-06-05..2024-06-10')
+  })
+
+  it('may be one that is not over yet', () => {
+    expect(asked(open, { partition: '2024-06-30' })).toBe('2024-06-30')
+    expect(coverage(open, now)).toEqual({ from: open.start, to: Date.UTC(2024, 5, 30) })
+    expect(coverage({ ...open, start: Date.UTC(2025, 0) }, now)).toEqual({
+      from: Date.UTC(2025, 0),
+      to: Date.UTC(2025, 0),
+    })
+  })
+
+  it.each([
+    [open, { partition: '2024-05-31' }, '2024-05-31 is not covered by the asset’s partitions'],
+    [closed, { partition: '2024-06-11' }, '2024-06-11 is not covered by the asset’s partitions'],
+    [closed, { from: '2024-06-05', to: '2024-06-20' }, '2024-06-05..2024-06-20 is not covered'],
+    [open, { from: '2024-06-05', to: '2024-06-04' }, 'The range 2024-06-05..2024-06-04 is empty'],
+    [open, { partition: '2024-06' }, '"2024-06" is no day partition'],
+  ])('are refused when the asset has no such ones: %#', (definition, request, message) => {
+    expect(() => asked(definition, request)).toThrow(
+      expect.objectContaining({ code: 'PHLO_PARTITION_INVALID', message: expect.stringContaining(message) }),
+    )
+  })
+})
