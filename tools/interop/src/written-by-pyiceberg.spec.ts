@@ -132,7 +132,7 @@ describe('tables of PyIceberg', () => {
       'value-required': false,
     }
     const kinds = Object.keys(typeValues)
-    const types = Object.fromEntries([
+    const types = Object.fromEntries<IcebergType>([
       ['id', 'int'],
       ...kinds.map((type, index) => [`c${index}`, type] as const),
       ['bytes', 'binary'],
