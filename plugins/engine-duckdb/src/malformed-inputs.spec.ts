@@ -19,7 +19,13 @@ type Format = FileInput['format']
 type Item = Readonly<Record<string, string | number | null | undefined>>
 
 const formats: readonly Format[] = ['csv', 'ndjson', 'json', 'parquet']
-const item = (id: string | number | null, more: Item = {}): Item => ({ id, at: '2024-01-01', value: 1, note: 'x', ...more })
+const item = (id: string | number | null, more: Item = {}): Item => ({
+  id,
+  at: '2024-01-01',
+  value: 1,
+  note: 'x',
+  ...more,
+})
 
 /** A file of the format with these rows; all rows have the keys of the first one. */
 async function fileOf(format: Format, items: readonly Item[], name = `source.${format}`): Promise<string> {

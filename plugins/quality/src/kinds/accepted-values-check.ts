@@ -18,7 +18,8 @@ export const acceptedValuesCheck: CheckKind<Options> = {
   compile: ({ column, values }, context) => {
     const { dialect } = context
     const type = primitiveType(context, column)
-    const list = values.map((value) => dialect.typedLiteral(value, type)).join(', ')
+    // In YAML, 1 and true look the same whether they are meant as text or not; the column tells.
+    const list = values.map((value) => dialect.typedLiteral(type === 'string' ? String(value) : value, type)).join(', ')
     return { type: 'rows', failing: `${dialect.identifier(column)} NOT IN (${list})`, columns: [column] }
   },
 }

@@ -21,7 +21,11 @@ export const customSqlCheck: CheckKind<Options> = {
   columns: () => [],
   describe: ({ condition, failingRows }) => condition ?? `no rows from: ${failingRows ?? ''}`,
   compile: ({ condition, failingRows }) => {
-    if (failingRows !== undefined) return { type: 'query', failingRows: () => failingRows.trim().replace(/;\s*$/, '') }
+    if (failingRows !== undefined) {
+      // Within a SELECT of its own, on its own lines: it may have a LIMIT or ORDER BY, and end in a comment.
+      const rows = failingRows.trimEnd().replace(/;$/, '')
+      return { type: 'query', failingRows: () => `SELECT * FROM (\n${rows}\n) AS failing_rows` }
+    }
     if (condition === undefined) throw new PhloError('PHLO_CHECK_INVALID', 'A custom_sql check needs a condition')
     // In parentheses, and a comment on a line of its own, so that neither an OR nor a comment reaches what is around it.
     const own = condition.includes('--') ? `\n${condition}\n` : condition.trim()

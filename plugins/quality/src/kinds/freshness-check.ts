@@ -23,9 +23,17 @@ export const freshnessCheck: CheckKind<Options> = {
     judge: ({ newest }) => {
       const at = reference === undefined ? now : new Date(reference)
       if (typeof newest !== 'string') return { passed: false, failedCount: 1, observed: 'no row has a time' }
-      const age = (at.getTime() - Date.parse(/Z$|^\d{4}-\d{2}-\d{2}$/.test(newest) ? newest : `${newest}Z`)) / 3_600_000
+      const time = timeOf(newest)
+      if (Number.isNaN(time)) return { passed: false, failedCount: 1, observed: `newest ${newest}, which is no time` }
+      const age = (at.getTime() - time) / 3_600_000
       const passed = age <= maxAge
       return { passed, failedCount: passed ? 0 : 1, observed: `newest ${newest}, ${age.toFixed(1)} h old` }
     },
   }),
+}
+
+/** Milliseconds since 1970 of an ISO 8601 text; without an offset it is UTC. */
+function timeOf(text: string): number {
+  const hasOffset = /(Z|[+-]\d{2}:?\d{2})$/i.test(text)
+  return Date.parse(hasOffset || /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : `${text.replace(' ', 'T')}Z`)
 }
