@@ -9,6 +9,7 @@ export {
   type SourceLocation,
   toPhloError,
 } from './errors.js'
+export { nearest } from './nearest.js'
 export { defineManyPort, definePort, type Port } from './port.js'
 export {
   definePlugin,

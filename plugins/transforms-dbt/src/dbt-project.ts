@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import path from 'node:path'
-import { hasSystemCode, PhloError, type SourceLocation } from '@phlo/ports'
+import { hasSystemCode, nearest, PhloError, type SourceLocation } from '@phlo/ports'
 import { z } from 'zod'
 import { YamlFile } from './yaml-file.js'
 
@@ -19,27 +19,44 @@ const ProjectFile = z.strictObject({
 })
 export type ProjectFile = z.infer<typeof ProjectFile>
 
+/*
+ * Properties files, of which the same is true. Keys that only document are let pass: nothing would come of them.
+ */
+const documentation = { description: z.string().optional(), meta: z.unknown().optional(), docs: z.unknown().optional() }
+
 const Test = z.union([z.string(), z.record(z.string(), z.unknown())])
-const Column = z.object({
+const Column = z.strictObject({
   name: z.string(),
-  description: z.string().optional(),
+  ...documentation,
+  data_type: z.string().optional(),
+  quote: z.boolean().optional(),
+  tags: z.unknown().optional(),
   tests: z.array(Test).optional(),
   data_tests: z.array(Test).optional(),
 })
-const Model = z.object({
+const Model = z.strictObject({
   name: z.string(),
-  description: z.string().optional(),
+  ...documentation,
   columns: z.array(Column).optional(),
   tests: z.array(Test).optional(),
   data_tests: z.array(Test).optional(),
   config: z.record(z.string(), z.unknown()).optional(),
 })
-const Source = z.object({
+const SourceTable = z.strictObject({
   name: z.string(),
-  schema: z.string().optional(),
-  tables: z.array(z.object({ name: z.string(), identifier: z.string().optional() })).default([]),
+  ...documentation,
+  identifier: z.string().optional(),
+  tags: z.unknown().optional(),
+  columns: z.array(Column.omit({ tests: true, data_tests: true })).optional(),
 })
-const PropertiesFile = z.object({
+const Source = z.strictObject({
+  name: z.string(),
+  ...documentation,
+  schema: z.string().optional(),
+  tags: z.unknown().optional(),
+  tables: z.array(SourceTable).default([]),
+})
+const PropertiesFile = z.strictObject({
   version: z.unknown().optional(),
   models: z.array(Model).default([]),
   sources: z.array(Source).default([]),
@@ -76,7 +93,8 @@ export interface DbtProject {
 
 /** Throws PHLO_CONFIG_INVALID with file, line and column. */
 export async function readDbtProject(dir: string): Promise<DbtProject> {
-  const settings = parse(ProjectFile, await YamlFile.read(path.join(dir, 'dbt_project.yml')))
+  const file = await YamlFile.read(path.join(dir, 'dbt_project.yml'))
+  const settings = parse(ProjectFile, file)
   const models: { file: string; folders: string[] }[] = []
   const properties = new Map<string, ModelProperties>()
   const sources = new Map<string, { schema: string; name: string }>()
@@ -88,10 +106,39 @@ export async function readDbtProject(dir: string): Promise<DbtProject> {
       if (/\.ya?ml$/.test(file)) await readProperties(file, properties, sources)
     }
   }
+  requireFolders(file, settings, models)
   const tests: string[] = []
   for (const folder of settings['test-paths'])
     tests.push(...(await filesBelow(path.join(dir, folder))).filter((file) => file.endsWith('.sql')))
   return { dir, settings, models, tests, properties, sources }
+}
+
+/** Configs under a name that is no folder and no model would mean nothing. */
+function requireFolders(
+  file: YamlFile,
+  settings: ProjectFile,
+  models: readonly { readonly file: string; readonly folders: readonly string[] }[],
+): void {
+  const paths = models.map((model) => [settings.name, ...model.folders, path.basename(model.file, '.sql')])
+  const visit = (tree: Readonly<Record<string, unknown>>, at: readonly string[]): void => {
+    for (const [key, value] of Object.entries(tree)) {
+      if (key.startsWith('+') || typeof value !== 'object' || value === null || Array.isArray(value)) continue
+      const place = [...at, key]
+      const known = [
+        ...new Set(paths.filter((own) => at.every((part, index) => own[index] === part)).map((own) => own[at.length])),
+      ]
+      if (!known.includes(key)) {
+        const names = known.filter((name) => name !== undefined)
+        const near = nearest(key, names)
+        throw new PhloError('PHLO_CONFIG_INVALID', `models: ${place.join('.')} is no folder of models and no model`, {
+          hint: near === undefined ? `Here are: ${names.join(', ')}.` : `Did you mean ${near}?`,
+          location: file.locate(['models', ...place]),
+        })
+      }
+      visit(value as Readonly<Record<string, unknown>>, place)
+    }
+  }
+  visit(settings.models ?? {}, [])
 }
 
 async function readProperties(
@@ -125,14 +172,20 @@ async function readProperties(
       location: yaml.locate([...at, 'name']),
     })
   })
-  for (const source of parsed.sources) {
-    for (const table of source.tables) {
-      sources.set(`${source.name}.${table.name}`, {
+  parsed.sources.forEach((source, index) => {
+    source.tables.forEach((table, position) => {
+      const name = `${source.name}.${table.name}`
+      if (sources.has(name)) {
+        throw new PhloError('PHLO_CONFIG_INVALID', `The source ${name} is described twice`, {
+          location: yaml.locate(['sources', index, 'tables', position, 'name']),
+        })
+      }
+      sources.set(name, {
         schema: source.schema ?? source.name,
         name: table.identifier ?? table.name,
       })
-    }
-  }
+    })
+  })
 }
 
 function testsOf(
@@ -147,7 +200,14 @@ function testsOf(
   return (['tests', 'data_tests'] as const).flatMap((key) =>
     (holder[key] ?? []).map((test, index): YamlTest => {
       const location = yaml.locate([...at, key, index])
-      const [type, given] = typeof test === 'string' ? [test, {}] : (Object.entries(test)[0] ?? ['', {}])
+      const [[type, given] = ['', {}], ...others] =
+        typeof test === 'string' ? [[test, {}] as const] : Object.entries(test)
+      if (type === '' || others.length > 0) {
+        throw new PhloError('PHLO_CONFIG_INVALID', 'A test is a name, or one name with its arguments below it', {
+          hint: 'Write for instance `- accepted_values: { values: [a, b], severity: warn }`.',
+          location,
+        })
+      }
       const { arguments: inner, ...direct } = (given ?? {}) as Record<string, unknown>
       return {
         type,

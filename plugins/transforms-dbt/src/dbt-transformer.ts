@@ -3,6 +3,7 @@ import path from 'node:path'
 import {
   type DeclaredTest,
   formatIdentifier,
+  nearest,
   PhloError,
   type SourceLocation,
   type SqlDialect,
@@ -61,18 +62,20 @@ export class DbtTransformer implements Transformer {
           location,
         })
     }
-    const singular = await this.singularTests(project, drafts)
-    return [...drafts.values()].map((draft) => this.model(project, draft, drafts, singular))
+    const compiled = new Map([...drafts].map(([name, draft]) => [name, this.compile(project, draft, drafts)]))
+    const singular = await this.singularTests(project, drafts, compiled)
+    return [...compiled].map(([name, model]) => {
+      const draft = drafts.get(name) as Draft
+      const declared = project.properties.get(name)?.tests ?? []
+      const generic = declared.map((test) => this.genericTest(project, draft, drafts, test))
+      return { ...model, tests: distinctNames([...generic, ...(singular.get(name) ?? [])]) }
+    })
   }
 
-  private model(
-    project: DbtProject,
-    draft: Draft,
-    drafts: ReadonlyMap<string, Draft>,
-    singular: ReadonlyMap<string, readonly DeclaredTest[]>,
-  ): TransformModel {
+  /** The model without its tests. */
+  private compile(project: DbtProject, draft: Draft, drafts: ReadonlyMap<string, Draft>): TransformModel {
     const inputs = new Map<string, TableIdentifier>()
-    const sql = renderTemplate(draft.text, draft.file, (call) => {
+    const { text, locate } = renderTemplate(draft.text, draft.file, (call) => {
       if (call.name === 'config') return ''
       const value = this.resolve(project, drafts, call, draft.file)
       if (typeof value === 'string') return value
@@ -88,12 +91,10 @@ export class DbtTransformer implements Transformer {
       columnDocs: properties?.columnDocs ?? {},
       partitionBy: draft.config.partitionBy,
       tags: draft.config.tags,
-      tests: [
-        ...(properties?.tests ?? []).map((test) => this.genericTest(project, draft, drafts, test)),
-        ...(singular.get(draft.name) ?? []),
-      ],
-      sql,
+      tests: [],
+      sql: text,
       location: { file: draft.file, line: 1 },
+      locate,
     }
   }
 
@@ -110,9 +111,19 @@ export class DbtTransformer implements Transformer {
       ...(call.column !== undefined && { column: call.column }),
     }
     const texts = call.positional.map(literalText)
+    const [option] = Object.keys(call.named)
+    if (option !== undefined && ['ref', 'source', 'var'].includes(call.name)) {
+      throw new PhloError('PHLO_TEMPLATE_INVALID', `${call.name}() with ${option}=… is not supported yet`, { location })
+    }
     switch (call.name) {
       case 'ref': {
-        const name = texts.at(-1) ?? ''
+        const name = texts.at(-1)
+        if (name === undefined || texts.length > 2) {
+          throw new PhloError('PHLO_TEMPLATE_INVALID', 'ref() takes a model’s name', {
+            hint: "Write ref('flights_enriched').",
+            location,
+          })
+        }
         const draft = drafts.get(name)
         if (draft) return draft.target
         throw new PhloError('PHLO_ASSET_UNKNOWN', `There is no model ${JSON.stringify(name)}`, {
@@ -122,7 +133,7 @@ export class DbtTransformer implements Transformer {
       }
       case 'source': {
         const [source, table] = texts
-        if (source === undefined || table === undefined) {
+        if (source === undefined || table === undefined || texts.length > 2) {
           throw new PhloError('PHLO_TEMPLATE_INVALID', 'source() takes two names', {
             hint: "Write source('bronze', 'flights').",
             location,
@@ -134,6 +145,11 @@ export class DbtTransformer implements Transformer {
       }
       case 'var': {
         const [given, fallback] = call.positional
+        if (given === undefined || call.positional.length > 2) {
+          throw new PhloError('PHLO_TEMPLATE_INVALID', 'var() takes a name, and a value for when it is not set', {
+            location,
+          })
+        }
         const name = literalText(given)
         const own = (project.settings.vars?.[project.settings.name] as Record<string, unknown> | undefined)?.[name]
         const value = own ?? project.settings.vars?.[name] ?? fallback
@@ -158,18 +174,35 @@ export class DbtTransformer implements Transformer {
     test: YamlTest,
   ): DeclaredTest {
     const { location } = test
-    const { severity, config, tags, ...rest } = test.arguments as {
+    const {
+      severity,
+      config,
+      tags,
+      name,
+      description: _,
+      column_name: named,
+      ...given
+    } = test.arguments as {
       severity?: string
-      config?: { severity?: string; tags?: string[] }
-      tags?: string[]
+      config?: Readonly<Record<string, unknown>>
+      tags?: unknown
+      name?: string
+      description?: string
+      column_name?: string
+    } & Record<string, unknown>
+    const { severity: configured, tags: configuredTags, ...otherConfig } = config ?? {}
+    const column = test.column ?? named
+    const known = testArguments.get(test.type)
+    const [unsupported] = [...Object.keys(given).filter((key) => !known?.includes(key)), ...Object.keys(otherConfig)]
+    if (known && unsupported !== undefined) {
+      throw new PhloError('PHLO_CHECK_INVALID', `The test ${test.type} takes no ${unsupported} yet`, {
+        hint: 'Left out, it would check something else than what is written. A SELECT of the wrong rows in tests/ can say it.',
+        location,
+      })
     }
-    const given = rest as Record<string, unknown>
-    const column = test.column ?? (given['column_name'] as string | undefined)
-    const declared = severity ?? config?.severity
-    const allTags = [...(tags ?? []), ...(config?.tags ?? [])]
     const base = {
-      name: dbtTestName(test.type, column === undefined ? draft.name : `${draft.name}.${column}`),
-      severity: dbtTestSeverity({ type: test.type, tags: allTags, ...(declared !== undefined && { declared }) }),
+      name: dbtTestName(name ?? test.type, column === undefined ? draft.name : `${draft.name}.${column}`),
+      severity: severityOf(severity ?? configured, [...strings(tags), ...strings(configuredTags)], location, test.type),
       location,
     }
     const needColumn = () => {
@@ -182,12 +215,18 @@ export class DbtTransformer implements Transformer {
       case 'unique':
         return { ...base, kind: 'unique', options: { columns: [needColumn()] } }
       case 'accepted_values':
+        if (!Array.isArray(given['values']))
+          throw new PhloError('PHLO_CHECK_INVALID', 'accepted_values needs a list of values', { location })
         return { ...base, kind: 'accepted_values', options: { column: needColumn(), values: given['values'] } }
       case 'relationships': {
         const call = parseCall(String(given['to']))
         const table = call && this.resolve(project, drafts, call, location.file)
-        if (typeof table !== 'object')
-          throw new PhloError('PHLO_CHECK_INVALID', 'relationships needs `to: ref(…)` or `to: source(…)`', { location })
+        if (typeof table !== 'object' || typeof given['field'] !== 'string')
+          throw new PhloError(
+            'PHLO_CHECK_INVALID',
+            'relationships needs `to: ref(…)` or `to: source(…)`, and `field`',
+            { location },
+          )
         return {
           ...base,
           kind: 'referential',
@@ -202,41 +241,55 @@ export class DbtTransformer implements Transformer {
     }
   }
 
-  /** Each file in `tests/` is a SELECT of wrong rows; it belongs to the first model that it refers to. */
+  /**
+   * Each file in `tests/` is a SELECT of wrong rows. It belongs to the model that it refers to; of several, to the one
+   * that is made last, when the others are there.
+   */
   private async singularTests(
     project: DbtProject,
     drafts: ReadonlyMap<string, Draft>,
+    models: ReadonlyMap<string, TransformModel>,
   ): Promise<Map<string, DeclaredTest[]>> {
+    const order = makingOrder(models)
     const tests = new Map<string, DeclaredTest[]>()
     for (const file of project.tests) {
-      let owner: string | undefined
-      let severity: string | undefined
+      const referred = new Set<string>()
+      let severity: Literal | undefined
       const tags: string[] = []
-      const sql = renderTemplate(await readFile(file, 'utf8'), file, (call) => {
+      const { text } = renderTemplate(await readText(file), file, (call) => {
         if (call.name === 'config') {
-          if (typeof call.named['severity'] === 'string') severity = call.named['severity']
-          tags.push(...strings(call.named['tags']))
+          const { severity: given, tags: givenTags, ...others } = call.named
+          const [unsupported] = Object.keys(others)
+          if (unsupported !== undefined) {
+            throw new PhloError('PHLO_UNSUPPORTED', `The config ${unsupported} of a test is not supported yet`, {
+              location: { file, line: call.line, column: call.column },
+            })
+          }
+          severity = given
+          tags.push(...strings(givenTags))
           return ''
         }
         const value = this.resolve(project, drafts, call, file)
         if (typeof value === 'string') return value
-        if (call.name === 'ref') owner ??= literalText(call.positional.at(-1))
+        if (call.name === 'ref') referred.add(literalText(call.positional.at(-1)))
         return this.dialect.table(value)
       })
+      const owner = order.findLast((name) => referred.has(name))
+      const location = { file, line: 1 }
       if (owner === undefined) {
         throw new PhloError('PHLO_CHECK_INVALID', 'A test must refer to a model', {
           hint: "Select from {{ ref('…') }}.",
-          location: { file, line: 1 },
+          location,
         })
       }
       tests.set(owner, [
         ...(tests.get(owner) ?? []),
         {
           kind: 'custom_sql',
-          options: { failingRows: sql },
+          options: { failingRows: text },
           name: dbtTestName(path.basename(file, '.sql'), owner),
-          severity: dbtTestSeverity({ tags, ...(severity !== undefined && { declared: severity }) }),
-          location: { file, line: 1 },
+          severity: severityOf(severity, tags, location),
+          location,
         },
       ])
     }
@@ -244,8 +297,69 @@ export class DbtTransformer implements Transformer {
   }
 }
 
+/** What each test takes beside its column, severity, tags and name. */
+const testArguments = new Map<string, readonly string[]>([
+  ['not_null', []],
+  ['unique', []],
+  // What stands in quotes follows from the column's type here.
+  ['accepted_values', ['values', 'quote']],
+  ['relationships', ['to', 'field']],
+])
+
+function severityOf(
+  declared: unknown,
+  tags: readonly string[],
+  location: SourceLocation,
+  type?: string,
+): DeclaredTest['severity'] {
+  if (declared !== undefined && (typeof declared !== 'string' || !/^(warn|error)$/i.test(declared))) {
+    throw new PhloError('PHLO_CHECK_INVALID', `A test’s severity is warn or error, not ${JSON.stringify(declared)}`, {
+      location,
+    })
+  }
+  return dbtTestSeverity({
+    tags,
+    ...(type !== undefined && { type }),
+    ...(declared !== undefined && { declared }),
+  })
+}
+
+/** Two tests of one kind on one column are told apart by a number. */
+function distinctNames(tests: readonly DeclaredTest[]): DeclaredTest[] {
+  const taken = new Set<string>()
+  return tests.map((test) => {
+    let { name } = test
+    for (let count = 2; taken.has(name); count++) name = `${test.name}_${count}`
+    taken.add(name)
+    return { ...test, name }
+  })
+}
+
+/** The models' names, each behind those that it reads; otherwise in the order given. */
+function makingOrder(models: ReadonlyMap<string, TransformModel>): string[] {
+  const byTable = new Map([...models].map(([name, { target }]) => [formatIdentifier(target), name]))
+  const order = new Set<string>()
+  const seen = new Set<string>()
+  const visit = (name: string): void => {
+    if (seen.has(name)) return
+    seen.add(name)
+    for (const input of models.get(name)?.inputs ?? []) {
+      const upstream = byTable.get(formatIdentifier(input))
+      if (upstream !== undefined) visit(upstream)
+    }
+    order.add(name)
+  }
+  for (const name of models.keys()) visit(name)
+  return [...order]
+}
+
+/** Without the byte order mark that some editors write, which would be a character of the statement. */
+async function readText(file: string): Promise<string> {
+  return (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
+}
+
 async function readDraft(project: DbtProject, file: string, folders: readonly string[]): Promise<Draft> {
-  const text = await readFile(file, 'utf8')
+  const text = await readText(file)
   const name = path.basename(file, '.sql')
   let own: Record<string, unknown> = {}
   let place: { line: number; column: number } = { line: 1, column: 1 }
@@ -310,7 +424,8 @@ function folderConfig(project: DbtProject, folders: readonly string[], name: str
     if (typeof level !== 'object' || level === null) return config
     for (const [option, value] of Object.entries(level as Record<string, unknown>)) {
       if (option.startsWith('+')) config = { ...config, [option.slice(1)]: value }
-      else if (known.has(option) && typeof value !== 'object') config = { ...config, [option]: value }
+      else if (known.has(option) && (typeof value !== 'object' || Array.isArray(value)))
+        config = { ...config, [option]: value }
     }
   }
   return config
@@ -322,6 +437,9 @@ function strings(value: unknown): string[] {
 }
 
 function hintFor(name: string, drafts: ReadonlyMap<string, Draft>): string {
-  const close = [...drafts.keys()].filter((candidate) => candidate.includes(name) || name.includes(candidate))
-  return close.length > 0 ? `Did you mean ${close.join(' or ')}?` : `Models: ${[...drafts.keys()].join(', ')}.`
+  const names = [...drafts.keys()]
+  const near = nearest(name, names)
+  if (near !== undefined) return `Did you mean ${near}?`
+  const close = name === '' ? [] : names.filter((candidate) => candidate.includes(name) || name.includes(candidate))
+  return close.length > 0 ? `Did you mean ${close.join(' or ')}?` : `Models: ${names.join(', ')}.`
 }

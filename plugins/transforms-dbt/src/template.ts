@@ -1,4 +1,4 @@
-import { PhloError } from '@phlo/ports'
+import { PhloError, type SourceLocation, type SqlPlace } from '@phlo/ports'
 import { type Call, parseCall } from './expression.js'
 
 /**
@@ -11,12 +11,27 @@ export interface TemplateCall extends Call {
   readonly column: number
 }
 
+/** A template's text with its expressions resolved. */
+export interface RenderedTemplate {
+  readonly text: string
+  /** Where a place of {@link text} stands in the template; what an expression gave stands where the expression does. */
+  readonly locate: (place: SqlPlace) => SourceLocation
+}
+
+/** A piece of the result: a piece of the template as it was, or what an expression gave. */
+interface Piece {
+  readonly text: string
+  /** Offset in the template. */
+  readonly start: number
+  readonly verbatim: boolean
+}
+
 /**
  * Renders a template: each expression becomes what `resolve` gives for its call. Line breaks within expressions stay, so
  * that a line of the result is a line of the file. Throws PHLO_TEMPLATE_INVALID with file, line and column.
  */
-export function renderTemplate(text: string, file: string, resolve: (call: TemplateCall) => string): string {
-  let result = ''
+export function renderTemplate(text: string, file: string, resolve: (call: TemplateCall) => string): RenderedTemplate {
+  const pieces: Piece[] = []
   let position = 0
   const block = /\{\{|\{%|\{#/g
   for (let match = block.exec(text); match; match = block.exec(text)) {
@@ -38,11 +53,40 @@ export function renderTemplate(text: string, file: string, resolve: (call: Templ
     if (end < 0) throw fail(`${match[0]} is never closed by ${close}`)
     const inner = text.slice(start + 2, end)
     const rendered = match[0] === '{#' ? '' : renderExpression(inner, at, fail, resolve)
-    result += text.slice(position, start) + rendered + '\n'.repeat(inner.split('\n').length - 1)
+    pieces.push(
+      { text: text.slice(position, start), start: position, verbatim: true },
+      { text: rendered + '\n'.repeat(inner.split('\n').length - 1), start, verbatim: false },
+    )
     position = end + 2
     block.lastIndex = position
   }
-  return result + text.slice(position)
+  pieces.push({ text: text.slice(position), start: position, verbatim: true })
+  const result = pieces.map((piece) => piece.text).join('')
+  return {
+    text: result,
+    locate: (place) => ({ file, ...placeOf(text, originOf(pieces, offsetOf(result, place))) }),
+  }
+}
+
+/** The offset in the template of an offset in the result. */
+function originOf(pieces: readonly Piece[], offset: number): number {
+  let rest = offset
+  for (const { text, start, verbatim } of pieces) {
+    if (rest < text.length) return verbatim ? start + rest : start
+    rest -= text.length
+  }
+  const last = pieces.at(-1)
+  return last ? last.start + last.text.length : 0
+}
+
+function offsetOf(text: string, { line, column }: SqlPlace): number {
+  let start = 0
+  for (let current = 1; current < line; current++) {
+    const end = text.indexOf('\n', start)
+    if (end < 0) return text.length
+    start = end + 1
+  }
+  return Math.min(start + column - 1, text.length)
 }
 
 function renderExpression(
