@@ -1,4 +1,5 @@
 import type { AssetCheck, Severity } from '@phlo/core'
+import { re2Pattern } from '@phlo/schema'
 import { declaredAt } from './declared-at.js'
 import { type Duration, milliseconds } from './durations.js'
 
@@ -87,7 +88,7 @@ export function acceptedValues<const Column extends string>(
   return make('accepted_values', { column, values }, `accepted_values_${column}`, options)
 }
 
-/** Text in which the pattern is found (RE2 syntax). */
+/** Text in which the pattern is found: a regular expression of JavaScript, or a text in RE2's syntax. */
 export function pattern<const Column extends string>(
   column: Column,
   regex: RegExp | string,
@@ -95,10 +96,15 @@ export function pattern<const Column extends string>(
 ): Check<Column> {
   return make(
     'pattern',
-    { column, pattern: typeof regex === 'string' ? regex : regex.source },
+    { column, pattern: typeof regex === 'string' ? regex : inlineFlags(regex) + re2Pattern(regex, column) },
     `pattern_${column}`,
     options,
   )
+}
+
+/** Engines that check patterns take the flag within the pattern. */
+function inlineFlags({ ignoreCase }: RegExp): string {
+  return ignoreCase ? '(?i)' : ''
 }
 
 /** Text of a length within limits, both inclusive. */

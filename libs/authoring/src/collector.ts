@@ -9,13 +9,20 @@ export interface DeclaredQuality {
   readonly location?: SourceLocation
 }
 
+/** A decorated method that is not static: it needs an instance of its class. */
+export interface DecoratedMethod {
+  /** Of its class. */
+  readonly metadata: object
+  readonly method: string
+  readonly location?: SourceLocation
+}
+
 /** Everything that workflow files declared, exported or not: what is declared counts. */
 export interface Declarations {
   readonly assets: Asset[]
   readonly quality: DeclaredQuality[]
   readonly schedules: Schedule[]
-  /** Metadata of classes with decorated methods that are not static. */
-  readonly decorated: object[]
+  readonly decorated: DecoratedMethod[]
 }
 
 /** On `globalThis`, so that the project's copy of this package and the program's share it. */
@@ -25,7 +32,7 @@ interface Holder {
 }
 
 /** What is declared while `work` runs. */
-export async function collect(work: (decorated: readonly object[]) => Promise<void>): Promise<Declarations> {
+export async function collect(work: (decorated: readonly DecoratedMethod[]) => Promise<void>): Promise<Declarations> {
   const holder = globalThis as Holder
   const outer = holder[collectorKey]
   const declarations: Declarations = { assets: [], quality: [], schedules: [], decorated: [] }

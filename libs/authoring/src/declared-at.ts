@@ -1,16 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import type { SourceLocation } from '@phlo/ports'
+import { stackFrames } from './stack-frames.js'
 
-/** The folder of this package's own code, whose frames are passed over. */
-const ownFolder = fileURLToPath(new URL('.', import.meta.url))
+/** The folder of this package, whose frames are passed over: those of its build and, by source maps, of its sources. */
+const ownFolder = fileURLToPath(new URL('..', import.meta.url))
 
 /** Where the user's code called into this package, by the stack; source maps turn it into lines of the TypeScript file. */
 export function declaredAt(): SourceLocation | undefined {
-  for (const line of (new Error().stack ?? '').split('\n').slice(1)) {
-    const frame = /(?:\(|at )(?:async )?(file:\/\/[^\s()]+|\/[^()]+?|[A-Za-z]:\\[^()]+?):(\d+):(\d+)\)?$/.exec(line)
-    if (!frame) continue
-    const file = (frame[1] as string).startsWith('file://') ? fileURLToPath(frame[1] as string) : (frame[1] as string)
-    if (!file.startsWith(ownFolder)) return { file, line: Number(frame[2]), column: Number(frame[3]) }
-  }
-  return undefined
+  return stackFrames(new Error()).find(({ file }) => !file.startsWith(ownFolder))
 }

@@ -7,6 +7,8 @@ import {
   type IngestionAsset,
   type LoadContext,
   type LoadResult,
+  nearest,
+  type PartitionDefinition,
 } from '@phlo/core'
 import {
   formatIdentifier,
@@ -110,7 +112,10 @@ export function ingestion<Schema extends z.ZodObject>(
       // eslint-disable-next-line @typescript-eslint/no-this-alias -- the instance is what the method is called on later
       self = this
     })
-    if (!context.static && context.metadata) declarations().decorated.push(context.metadata)
+    if (!context.static && context.metadata) {
+      const method = String(context.name)
+      declarations().decorated.push({ metadata: context.metadata, method, ...(location && { location }) })
+    }
     const load = (given: LoadContext) => {
       if (self !== undefined) return (method as (this: unknown, given: LoadContext) => LoadResult).call(self, given)
       throw invalid(
@@ -146,9 +151,9 @@ function makeAsset(
   const key = keyColumns(options, rows, location)
   const strategy = strategyOf(options, key, location)
   const partitions = options.partitions && partitionDefinition(options.partitions)
-  if (partitions) checkPartitionColumn(partitions.column, rows, location)
+  if (partitions) checkPartitionColumn(partitions, rows, location)
   if (options.cron !== undefined) checkCron(options.cron, 'UTC', location)
-  const partitionBy = (options.partitionBy ?? []).map(parsePartition)
+  const partitionBy = (options.partitionBy ?? []).map((text) => parsePartition(text, rows, location))
   const freshness = freshnessOf(options)
   return {
     kind: 'ingestion',
@@ -201,11 +206,16 @@ function strategyOf(
 }
 
 /** NULL has no partition, so the column must not hold it. */
-function checkPartitionColumn(name: string, rows: RowSchema, location: SourceLocation | undefined): void {
+function checkPartitionColumn(
+  { column: name, unit }: PartitionDefinition,
+  rows: RowSchema,
+  location: SourceLocation | undefined,
+): void {
   const column = rows.columns.find((candidate) => candidate.name === name)
   if (!column) throw invalid(`partitions name ${JSON.stringify(name)}, which is no column of the schema`, location)
   if (!['date', 'timestamp', 'timestamptz'].includes(formatColumnType(column.type)))
     throw invalid(`partitions name ${name}, which is no date or time`, location)
+  if (column.type === 'date' && unit === 'hour') throw invalid(`partitions name ${name}, which has no hours`, location)
   if (!column.required) throw invalid(`partitions name ${name}, which may be NULL`, location)
 }
 
@@ -227,7 +237,11 @@ function ownChecks(
   const checks = keys.filter((columns) => !merged(columns)).map((columns) => unique(columns).check)
   const { freshness } = options
   const column = freshness?.column ?? options.partitions?.options.column
-  if (freshness && column === undefined) throw invalid('freshness needs a column', location)
+  if (freshness && !rows.columns.some(({ name }) => name === column)) {
+    const problem =
+      column === undefined ? 'needs a column' : `names ${JSON.stringify(column)}, which is no column of the schema`
+    throw invalid(`freshness ${problem}`, location)
+  }
   if (freshness?.warn)
     checks.push(fresh(column as string, freshness.warn, { name: 'freshness_warn', severity: 'warn' }).check)
   if (freshness?.fail) checks.push(fresh(column as string, freshness.fail, { name: 'freshness_fail' }).check)
@@ -241,13 +255,30 @@ function freshnessOf({ freshness }: IngestionOptions<z.ZodObject>): IngestionAss
 }
 
 /** `bucket(16, id)`, `truncate(4, code)`, `day(at)` or a bare column. */
-function parsePartition(text: string): { column: string; transform: string } {
-  const call = /^\s*(\w+)\(\s*(?:(\d+)\s*,\s*)?(.+?)\s*\)\s*$/.exec(text)
-  if (!call) return { column: text.trim(), transform: 'identity' }
-  return {
-    column: call[3] as string,
-    transform: call[2] === undefined ? (call[1] as string) : `${call[1] as string}[${call[2]}]`,
+function parsePartition(
+  text: string,
+  rows: RowSchema,
+  location: SourceLocation | undefined,
+): { column: string; transform: string } {
+  const [, name = 'identity', size, column = text.trim()] =
+    /^\s*(\w+)\(\s*(?:(\d+)\s*,\s*)?(.+?)\s*\)\s*$/.exec(text) ?? []
+  const sized = ['bucket', 'truncate'].includes(name)
+  if (!sized && !['identity', 'year', 'month', 'day', 'hour'].includes(name)) {
+    const near = nearest(name, ['identity', 'year', 'month', 'day', 'hour', 'bucket', 'truncate'])
+    throw invalid(
+      `partitionBy has ${JSON.stringify(text)}, and there is no transform ${name}`,
+      location,
+      near === undefined ? undefined : `Did you mean ${near}?`,
+    )
   }
+  if (sized !== (size !== undefined)) {
+    const wanted = sized ? `${name}(16, ${column})` : `${name}(${column})`
+    throw invalid(`partitionBy has ${JSON.stringify(text)}`, location, `Write ${wanted}.`)
+  }
+  if (!rows.columns.some((candidate) => candidate.name === column)) {
+    throw invalid(`partitionBy names ${JSON.stringify(column)}, which is no column of the schema`, location)
+  }
+  return { column, transform: size === undefined ? name : `${name}[${size}]` }
 }
 
 /** Nested types have no name of their own; none of them can be a partition. */
@@ -264,8 +295,11 @@ function hash(value: unknown): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
-function invalid(problem: string, location: SourceLocation | undefined): PhloError {
-  return new PhloError('PHLO_WORKFLOW_INVALID', problem, { ...(location && { location }) })
+function invalid(problem: string, location: SourceLocation | undefined, hint?: string): PhloError {
+  return new PhloError('PHLO_WORKFLOW_INVALID', problem, {
+    ...(hint !== undefined && { hint }),
+    ...(location && { location }),
+  })
 }
 
 /** Errors of what is declared point to the declaration. */

@@ -17,7 +17,7 @@ export type CheckFunctions = typeof checkFunctions
  */
 export function quality<Column extends string>(
   table: AssetHandle<Column> | string,
-  checks: (t: CheckFunctions) => readonly Check<Column>[],
+  checks: (t: CheckFunctions) => readonly Check<NoInfer<Column>>[],
 ): void
 export function quality<Column extends string>(options: {
   readonly table: AssetHandle<Column> | string

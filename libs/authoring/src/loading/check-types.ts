@@ -1,6 +1,7 @@
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { SourceLocation } from '@phlo/ports'
 import { resolve } from 'import-meta-resolve'
 import type ts from 'typescript'
@@ -18,7 +19,7 @@ export type TypeCheck =
 
 /**
  * Checks the types of workflow files with the TypeScript that the project (or else the program) has installed. Files that
- * were right once are not checked again until they change: `hash` stands for them.
+ * were right once are not checked again until they or the settings change: `hash` stands for them.
  */
 export async function checkTypes(
   files: readonly string[],
@@ -27,11 +28,16 @@ export async function checkTypes(
   programUrl: string,
 ): Promise<TypeCheck> {
   if (files.length === 0) return { status: 'checked', problems: [] }
-  const mark = path.join(projectDir, '.phlo', 'cache', 'types', hash)
+  const settings = await readFile(path.join(projectDir, 'tsconfig.json'), 'utf8').catch(() => '')
+  const state = createHash('sha256')
+    .update(JSON.stringify([hash, settings, programUrl]))
+    .digest('hex')
+    .slice(0, 24)
+  const mark = path.join(projectDir, '.phlo', 'cache', 'types', state)
   if (await stat(mark).catch(() => undefined)) return { status: 'checked', problems: [] }
   const typescript = await findTypeScript(projectDir, programUrl)
   if (!typescript) return { status: 'unavailable' }
-  const problems = diagnose(typescript, files, projectDir)
+  const problems = diagnose(typescript, files, projectDir, fileURLToPath(programUrl))
   if (problems.length === 0) {
     await mkdir(path.dirname(mark), { recursive: true })
     await writeFile(mark, '')
@@ -52,23 +58,48 @@ async function findTypeScript(projectDir: string, programUrl: string): Promise<t
   return undefined
 }
 
-function diagnose(typescript: typeof ts, files: readonly string[], projectDir: string): TypeProblem[] {
-  const program = typescript.createProgram(files, compilerOptions(typescript, projectDir))
+function diagnose(
+  typescript: typeof ts,
+  files: readonly string[],
+  projectDir: string,
+  programFile: string,
+): TypeProblem[] {
+  const { options, errors } = compilerOptions(typescript, projectDir)
+  // Settings that are wrong make everything else look wrong.
+  if (errors.length > 0) return errors.flatMap((error) => problemOf(typescript, error, projectDir))
+  const host = typescript.createCompilerHost(options)
+  // As when the files run: packages are the project's own, or else the program's.
+  host.resolveModuleNameLiterals = (literals, containingFile, redirected, _options, sourceFile) =>
+    literals.map((literal) => {
+      const mode = typescript.getModeForUsageLocation(sourceFile, literal, options)
+      const from = (file: string) =>
+        typescript.resolveModuleName(literal.text, file, options, host, undefined, redirected, mode)
+      const found = from(containingFile)
+      return found.resolvedModule || /^[./]/.test(literal.text) ? found : from(programFile)
+    })
+  const program = typescript.createProgram(files, options, host)
   const diagnostics = [...program.getSyntacticDiagnostics(), ...program.getSemanticDiagnostics()]
-  return diagnostics.flatMap(({ file, start, messageText, category }) => {
-    if (!file || start === undefined || category !== typescript.DiagnosticCategory.Error) return []
-    const { line, character } = typescript.getLineAndCharacterOfPosition(file, start)
-    return [
-      {
-        message: typescript.flattenDiagnosticMessageText(messageText, '\n'),
-        location: { file: file.fileName, line: line + 1, column: character + 1 },
-      },
-    ]
-  })
+  return diagnostics.flatMap((diagnostic) => problemOf(typescript, diagnostic, projectDir))
+}
+
+function problemOf(
+  typescript: typeof ts,
+  { file, start, messageText, category }: ts.Diagnostic,
+  projectDir: string,
+): TypeProblem[] {
+  if (category !== typescript.DiagnosticCategory.Error) return []
+  const message = typescript.flattenDiagnosticMessageText(messageText, '\n')
+  // Faults of the settings as a whole have no place.
+  if (!file || start === undefined) return [{ message, location: { file: path.join(projectDir, 'tsconfig.json') } }]
+  const { line, character } = typescript.getLineAndCharacterOfPosition(file, start)
+  return [{ message, location: { file: file.fileName, line: line + 1, column: character + 1 } }]
 }
 
 /** The project's own settings where it has some, strict ones where not; nothing is ever written. */
-function compilerOptions(typescript: typeof ts, projectDir: string): ts.CompilerOptions {
+function compilerOptions(
+  typescript: typeof ts,
+  projectDir: string,
+): { readonly options: ts.CompilerOptions; readonly errors: readonly ts.Diagnostic[] } {
   const always: ts.CompilerOptions = {
     noEmit: true,
     skipLibCheck: true,
@@ -78,18 +109,28 @@ function compilerOptions(typescript: typeof ts, projectDir: string): ts.Compiler
     declarationMap: false,
   }
   const file = path.join(projectDir, 'tsconfig.json')
-  const { config } = typescript.readConfigFile(file, (name) => typescript.sys.readFile(name)) as { config?: unknown }
-  if (config !== undefined) {
-    const { options } = typescript.parseJsonConfigFileContent(config, typescript.sys, projectDir)
-    return { ...options, ...always }
+  if (typescript.sys.fileExists(file)) {
+    const read = (name: string) => typescript.sys.readFile(name)
+    const { error } = typescript.readConfigFile(file, read)
+    const json = typescript.readJsonConfigFile(file, read)
+    const { options, errors } = typescript.parseJsonSourceFileConfigFileContent(json, typescript.sys, projectDir)
+    // Which files the settings list does not matter here.
+    const others = errors.filter(({ code }) => code !== noInputs)
+    return { options: { ...options, ...always }, errors: error ? [error] : others }
   }
   return {
-    ...always,
-    strict: true,
-    target: typescript.ScriptTarget.ES2022,
-    module: typescript.ModuleKind.NodeNext,
-    moduleResolution: typescript.ModuleResolutionKind.NodeNext,
-    lib: ['lib.es2023.d.ts', 'lib.esnext.decorators.d.ts'],
-    types: [],
+    errors: [],
+    options: {
+      ...always,
+      strict: true,
+      target: typescript.ScriptTarget.ES2022,
+      module: typescript.ModuleKind.NodeNext,
+      moduleResolution: typescript.ModuleResolutionKind.NodeNext,
+      lib: ['lib.es2023.d.ts', 'lib.esnext.decorators.d.ts'],
+      types: [],
+    },
   }
 }
+
+/** TypeScript's code for settings that match no file. */
+const noInputs = 18003

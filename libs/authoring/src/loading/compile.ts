@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -35,7 +35,12 @@ export async function compileFiles(
   programUrl: string,
 ): Promise<Compiled> {
   const key = hash(
-    JSON.stringify([files.map((file) => path.relative(projectDir, file)), process.versions.node.split('.')[0]]),
+    // What comes from the program has its address in the output.
+    JSON.stringify([
+      files.map((file) => path.relative(projectDir, file)),
+      process.versions.node.split('.')[0],
+      programUrl,
+    ]),
   )
   const folder = path.join(projectDir, '.phlo', 'cache', 'workflows', key)
   const manifestFile = path.join(folder, 'manifest.json')
@@ -43,7 +48,7 @@ export async function compileFiles(
   if (known && (await unchanged(known, projectDir))) {
     return { outputs: known.outputs.map((output) => path.join(folder, output)), hash: hashOf(known) }
   }
-  const manifest = await build(files, projectDir, programUrl, folder)
+  const manifest = await build(files, projectDir, programUrl, folder, known)
   return { outputs: manifest.outputs.map((output) => path.join(folder, output)), hash: hashOf(manifest) }
 }
 
@@ -52,9 +57,10 @@ async function build(
   projectDir: string,
   programUrl: string,
   folder: string,
+  previous: Manifest | undefined,
 ): Promise<Manifest> {
   const esbuild = await import('esbuild')
-  const id = `${Date.now().toString(36)}-${process.pid}`
+  const id = `${Date.now().toString(36)}-${randomBytes(6).toString('hex')}`
   const out = path.join(folder, id)
   try {
     const result = await esbuild.build({
@@ -91,7 +97,10 @@ async function build(
     )
     const manifest: Manifest = { inputs, outputs }
     await writeWhole(path.join(folder, 'manifest.json'), JSON.stringify(manifest))
-    await removeOld(folder, id)
+    await removeOld(
+      folder,
+      new Set([id, ...(previous?.outputs ?? []).map((output) => output.split(path.sep)[0] as string)]),
+    )
     return manifest
   } catch (error) {
     await rm(out, { recursive: true, force: true })
@@ -99,11 +108,11 @@ async function build(
   }
 }
 
-/** Earlier compilations go once no process can be about to import from them. */
-async function removeOld(folder: string, current: string): Promise<void> {
+/** Earlier compilations go once no process can be about to import from them; the last one may be, however old it is. */
+async function removeOld(folder: string, kept: ReadonlySet<string>): Promise<void> {
   for (const name of await readdir(folder)) {
     const made = parseInt(name.split('-')[0] as string, 36)
-    if (name === current || !/^[0-9a-z]+-\d+$/.test(name) || Date.now() - made < oldAfter) continue
+    if (kept.has(name) || !/^[0-9a-z]+-[0-9a-f]+$/.test(name) || Date.now() - made < oldAfter) continue
     await rm(path.join(folder, name), { recursive: true, force: true })
   }
 }
@@ -170,7 +179,7 @@ async function unchanged({ inputs, outputs }: Manifest, projectDir: string): Pro
 /** Another process sees the old or the new file, whole. */
 async function writeWhole(file: string, content: string): Promise<void> {
   await mkdir(path.dirname(file), { recursive: true })
-  const temporary = `${file}.${process.pid}`
+  const temporary = `${file}.${randomBytes(6).toString('hex')}`
   await writeFile(temporary, content)
   await rename(temporary, file)
 }

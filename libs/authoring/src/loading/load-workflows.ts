@@ -2,7 +2,8 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Asset, type AssetCheck, nearest, type Schedule } from '@phlo/core'
 import { errorMessage, isPhloError, PhloError, type SourceLocation } from '@phlo/ports'
-import { collect, type DeclaredQuality } from '../collector.js'
+import { collect, type DeclaredQuality, type DecoratedMethod } from '../collector.js'
+import { stackFrames } from '../stack-frames.js'
 import { compileFiles } from './compile.js'
 import { workflowFiles } from './workflow-files.js'
 
@@ -26,11 +27,25 @@ export async function loadWorkflows(folder: string, projectDir: string, programU
   const { outputs, hash } = await compileFiles(files, projectDir, programUrl)
   process.setSourceMapsEnabled(true)
   const { assets, quality, schedules } = await collect(async (decorated) => {
+    const made = new Set<object>()
     for (const [index, output] of outputs.entries()) {
-      const module = await importCompiled(output, files[index] as string, projectDir)
-      instantiate(module, decorated)
+      const file = files[index] as string
+      const module = await located(file, projectDir, async () => (await import(pathToFileURL(output).href)) as unknown)
+      await located(file, projectDir, async () => instantiate(module, decorated, made))
+    }
+    const hidden = decorated.find(({ metadata }) => !made.has(metadata))
+    if (hidden) {
+      throw new PhloError(
+        'PHLO_WORKFLOW_INVALID',
+        `The class of the decorated method ${hidden.method} is not exported`,
+        {
+          hint: 'Export the class, so that Phlo can make an instance of it, or make the method static.',
+          ...(hidden.location && { location: hidden.location }),
+        },
+      )
     }
   })
+  checkScheduleNames(schedules)
   return { assets, quality, schedules, files, hash }
 }
 
@@ -38,51 +53,65 @@ export async function loadWorkflows(folder: string, projectDir: string, programU
 export async function importFile(file: string, projectDir: string, programUrl: string): Promise<unknown> {
   const { outputs } = await compileFiles([file], projectDir, programUrl)
   process.setSourceMapsEnabled(true)
-  return importCompiled(outputs[0] as string, file, projectDir)
+  return located(file, projectDir, async () => (await import(pathToFileURL(outputs[0] as string).href)) as unknown)
 }
 
-async function importCompiled(output: string, file: string, projectDir: string): Promise<unknown> {
+/** Runs the user's own code; errors of it point to where in the project they came from. */
+async function located<T>(file: string, projectDir: string, work: () => Promise<T>): Promise<T> {
   try {
-    return (await import(pathToFileURL(output).href)) as unknown
+    return await work()
   } catch (error) {
-    if (isPhloError(error)) throw error
-    throw new PhloError(
-      'PHLO_WORKFLOW_INVALID',
-      `${path.relative(projectDir, file)} cannot be loaded: ${errorMessage(error)}`,
-      {
-        location: locationIn(error, projectDir) ?? { file },
-        cause: error,
-      },
-    )
+    const location = locationIn(error, projectDir) ?? { file }
+    if (!isPhloError(error)) {
+      throw new PhloError(
+        'PHLO_WORKFLOW_INVALID',
+        `${path.relative(projectDir, file)} cannot be loaded: ${errorMessage(error)}`,
+        { location, cause: error },
+      )
+    }
+    if (error.location) throw error
+    throw new PhloError(error.code, error.message, {
+      ...(error.hint !== undefined && { hint: error.hint }),
+      context: error.context,
+      location,
+      cause: error,
+    })
   }
 }
 
 /** Where compiled decorators leave a class's metadata; Node 20 has no symbol of its own for it. */
 const metadataSymbol = ((Symbol as { metadata?: symbol }).metadata ?? Symbol.for('Symbol.metadata')) as never
 
-/** Makes an instance of each exported class with decorated methods, so that they have a `this`. */
-function instantiate(module: unknown, decorated: readonly object[]): void {
+/** Makes an instance of each exported class with decorated methods, its own or inherited, so that they have a `this`. */
+function instantiate(module: unknown, decorated: readonly DecoratedMethod[], made: Set<object>): void {
   for (const value of Object.values(module as object)) {
-    const metadata =
-      typeof value === 'function' ? (value as Readonly<Record<symbol, object | undefined>>)[metadataSymbol] : undefined
-    if (metadata && decorated.includes(metadata)) new (value as new () => unknown)()
+    if (typeof value !== 'function') continue
+    let isWanted = false
+    let metadata = (value as Readonly<Record<symbol, object | null | undefined>>)[metadataSymbol]
+    for (; metadata; metadata = Object.getPrototypeOf(metadata) as object | null) {
+      const own = metadata
+      if (made.has(own) || !decorated.some((method) => method.metadata === own)) continue
+      made.add(own)
+      isWanted = true
+    }
+    if (isWanted) new (value as unknown as new () => unknown)()
   }
 }
 
 /** The topmost place of the stack that is the project's own. */
 function locationIn(error: unknown, projectDir: string): SourceLocation | undefined {
-  const stack = typeof error === 'object' && error !== null && 'stack' in error ? String(error.stack) : ''
-  for (const match of stack.matchAll(/(?:file:\/\/)?(\/[^\s()]+?):(\d+):(\d+)/g)) {
-    const file = match[1] as string
-    if (
-      file.startsWith(projectDir + path.sep) &&
-      !file.includes(`${path.sep}node_modules${path.sep}`) &&
-      !file.includes(`${path.sep}.phlo${path.sep}`)
-    ) {
-      return { file, line: Number(match[2]), column: Number(match[3]) }
-    }
-  }
-  return undefined
+  return stackFrames(error).find(({ file }) => {
+    const [first, ...rest] = path.relative(projectDir, file).split(path.sep)
+    return first !== '..' && first !== '.phlo' && ![first, ...rest].includes('node_modules')
+  })
+}
+
+function checkScheduleNames(schedules: readonly Schedule[]): void {
+  const twice = schedules.find(({ name }, index) => schedules.findIndex((other) => other.name === name) !== index)
+  if (!twice) return
+  throw new PhloError('PHLO_WORKFLOW_INVALID', `Two schedules are named ${twice.name}`, {
+    ...(twice.location && { location: twice.location }),
+  })
 }
 
 /** The assets with the checks that were declared apart from them. Throws PHLO_ASSET_UNKNOWN for checks of no asset. */

@@ -1,7 +1,7 @@
 import path from 'node:path'
-import { AssetGraph, modelAssets, type Schedule } from '@phlo/core'
+import { AssetGraph, modelAssets, type Schedule, selectAssets } from '@phlo/core'
 import { openProject, type OpenProject } from '@phlo/core/runtime'
-import { TransformerPort } from '@phlo/ports'
+import { isPhloError, PhloError, TransformerPort } from '@phlo/ports'
 import { importFile, loadWorkflows, withQuality } from './load-workflows.js'
 
 export interface WorkspaceOptions {
@@ -44,9 +44,26 @@ export async function openWorkspace(options: WorkspaceOptions): Promise<Workspac
         assets.map(({ key }) => key),
       ),
     ]
-    return { ...opened, graph: new AssetGraph(withQuality(all, quality)), schedules, workflows: { files, hash } }
+    const graph = new AssetGraph(withQuality(all, quality))
+    for (const schedule of schedules) checkSelection(graph, schedule)
+    return { ...opened, graph, schedules, workflows: { files, hash } }
   } catch (error) {
     await opened.composition.close()
     throw error
+  }
+}
+
+/** A schedule of assets that are not there would only fail when it is due. Throws PHLO_ASSET_UNKNOWN. */
+function checkSelection(graph: AssetGraph, { name, selection, location }: Schedule): void {
+  try {
+    selectAssets(graph, selection)
+  } catch (error) {
+    if (!isPhloError(error, 'PHLO_ASSET_UNKNOWN')) throw error
+    throw new PhloError(error.code, `The schedule ${name}: ${error.message}`, {
+      ...(error.hint !== undefined && { hint: error.hint }),
+      context: error.context,
+      ...(location && { location }),
+      cause: error,
+    })
   }
 }
