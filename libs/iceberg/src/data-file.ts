@@ -60,12 +60,13 @@ export interface ManifestFile {
   readonly sequenceNumber: number
   readonly minSequenceNumber: number
   readonly addedSnapshotId: bigint
-  readonly addedFiles: number
-  readonly existingFiles: number
-  readonly deletedFiles: number
-  readonly addedRows: number
-  readonly existingRows: number
-  readonly deletedRows: number
+  /** Version 1 lets writers leave the counts out. */
+  readonly addedFiles?: number | undefined
+  readonly existingFiles?: number | undefined
+  readonly deletedFiles?: number | undefined
+  readonly addedRows?: number | undefined
+  readonly existingRows?: number | undefined
+  readonly deletedRows?: number | undefined
   readonly partitions?: readonly FieldSummary[]
   readonly keyMetadata?: Uint8Array
 }

@@ -15,11 +15,11 @@ const marked = new RegExp(`"${mark}(-?\\d+)"`, 'g')
 /** Parses JSON; the three snapshot id keys come as `bigint`. Throws PHLO_ICEBERG_INVALID. */
 export function parseJson(text: string, what: string): unknown {
   try {
-    return JSON.parse(text.replace(snapshotIdNumber, `$1"${mark}$2"`), (key, value: unknown) =>
-      snapshotIdKeys.has(key) && typeof value === 'string' && value.startsWith(mark)
-        ? BigInt(value.slice(mark.length))
-        : value,
-    )
+    return JSON.parse(text.replace(snapshotIdNumber, `$1"${mark}$2"`), (key, value: unknown) => {
+      if (typeof value !== 'string' || !value.startsWith(mark)) return value
+      // A key may end like one of these behind an escaped quote; its number is none of ours.
+      return snapshotIdKeys.has(key) ? BigInt(value.slice(mark.length)) : Number(value.slice(mark.length))
+    })
   } catch (error) {
     throw invalid(what, 'is not valid JSON', error)
   }

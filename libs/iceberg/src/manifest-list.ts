@@ -1,7 +1,7 @@
 import { type AvroField, type AvroSchema, optional } from './avro/avro-schema.js'
 import { openContainer, writeContainer } from './avro/container.js'
 import { compileDecoder, type Want } from './avro/decoder.js'
-import type { FieldSummary, ManifestEntry, ManifestFile } from './data-file.js'
+import { entryStatus, type EntryStatus, type FieldSummary, type ManifestEntry, type ManifestFile } from './data-file.js'
 import { invalid } from './invalid.js'
 import type { BoundPartitionField } from './partition.js'
 import { compareValues, encodeValue, type Value } from './value.js'
@@ -54,6 +54,36 @@ const schema: AvroSchema = {
   ],
 }
 
+const manifestCounts = [
+  'addedFiles',
+  'existingFiles',
+  'deletedFiles',
+  'addedRows',
+  'existingRows',
+  'deletedRows',
+] as const
+
+/** Does the manifest's line in the list say how many files and rows it has? */
+export function hasCounts(manifest: ManifestFile): boolean {
+  return manifestCounts.every((name) => manifest[name] !== undefined)
+}
+
+/** The files and rows of a manifest by status, as its line in the list has them. */
+export function countEntries(
+  entries: readonly { readonly status: EntryStatus; readonly file: { readonly recordCount: number } }[],
+) {
+  const of = (status: EntryStatus) => entries.filter((entry) => entry.status === status)
+  const rows = (status: EntryStatus) => of(status).reduce((sum, { file }) => sum + file.recordCount, 0)
+  return {
+    addedFiles: of(entryStatus.added).length,
+    existingFiles: of(entryStatus.existing).length,
+    deletedFiles: of(entryStatus.deleted).length,
+    addedRows: rows(entryStatus.added),
+    existingRows: rows(entryStatus.existing),
+    deletedRows: rows(entryStatus.deleted),
+  }
+}
+
 /** The bytes of a manifest list, format version 2. */
 export async function writeManifestList(options: {
   readonly snapshotId: bigint
@@ -76,12 +106,11 @@ export async function writeManifestList(options: {
     writer.long(manifest.sequenceNumber)
     writer.long(manifest.minSequenceNumber)
     writer.long(manifest.addedSnapshotId)
-    writer.long(manifest.addedFiles)
-    writer.long(manifest.existingFiles)
-    writer.long(manifest.deletedFiles)
-    writer.long(manifest.addedRows)
-    writer.long(manifest.existingRows)
-    writer.long(manifest.deletedRows)
+    for (const name of manifestCounts) {
+      const count = manifest[name]
+      if (count === undefined) throw invalid('manifest list', `lacks the count ${name} of ${manifest.path}`)
+      writer.long(count)
+    }
     if (manifest.partitions === undefined) writer.long(0)
     else {
       writer.long(1)
@@ -139,7 +168,7 @@ const want: Want = {
   ]),
 }
 
-/** The manifests of a list. Fields that version 1 lacks get their defaults. Throws PHLO_ICEBERG_INVALID. */
+/** The manifests of a list. Fields that version 1 lacks get their defaults; counts may stay unknown. Throws PHLO_ICEBERG_INVALID. */
 export function readManifestList(bytes: Uint8Array, path: string): ManifestFile[] {
   const what = `manifest list ${path}`
   const { header, blocks } = openContainer(bytes, what)
@@ -154,8 +183,19 @@ export function readManifestList(bytes: Uint8Array, path: string): ManifestFile[
 
 function withDefaults(raw: Partial<ManifestFile>, what: string): ManifestFile {
   const content = raw.content ?? 0
-  if (typeof raw.path !== 'string' || typeof raw.addedSnapshotId !== 'bigint' || (content !== 0 && content !== 1)) {
-    throw invalid(what, 'has an entry without path, snapshot or a known content')
+  if (
+    typeof raw.path !== 'string' ||
+    typeof raw.addedSnapshotId !== 'bigint' ||
+    (content !== 0 && content !== 1) ||
+    [
+      raw.length,
+      raw.specId,
+      raw.sequenceNumber,
+      raw.minSequenceNumber,
+      ...manifestCounts.map((name) => raw[name]),
+    ].some((value) => value !== undefined && typeof value !== 'number')
+  ) {
+    throw invalid(what, 'has an entry without path, snapshot or a known content, or with a count that is no number')
   }
   return {
     ...raw,
@@ -166,16 +206,10 @@ function withDefaults(raw: Partial<ManifestFile>, what: string): ManifestFile {
     sequenceNumber: raw.sequenceNumber ?? 0,
     minSequenceNumber: raw.minSequenceNumber ?? 0,
     addedSnapshotId: raw.addedSnapshotId,
-    addedFiles: raw.addedFiles ?? 0,
-    existingFiles: raw.existingFiles ?? 0,
-    deletedFiles: raw.deletedFiles ?? 0,
-    addedRows: raw.addedRows ?? 0,
-    existingRows: raw.existingRows ?? 0,
-    deletedRows: raw.deletedRows ?? 0,
   }
 }
 
-/** The ranges of the partition fields over the entries that are not deleted. */
+/** The ranges of the partition fields over the entries, deleted ones too: readers may look for those. */
 export function summarizePartitions(
   entries: readonly Pick<ManifestEntry, 'file'>[],
   spec: readonly BoundPartitionField[],

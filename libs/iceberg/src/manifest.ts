@@ -1,5 +1,5 @@
 import type { IcebergSchema, PartitionSpec } from '@phlo/ports'
-import { type AvroField, type AvroSchema, optional } from './avro/avro-schema.js'
+import { type AvroField, type AvroFixed, type AvroSchema, optional } from './avro/avro-schema.js'
 import type { ByteReader } from './avro/byte-reader.js'
 import type { ByteWriter } from './avro/byte-writer.js'
 import { openContainer, writeContainer } from './avro/container.js'
@@ -296,8 +296,10 @@ function inherit(raw: RawEntry, manifest: ManifestFile, what: string): ManifestE
   }
   const content = file.content ?? fileContent.data
   if (content !== 0 && content !== 1 && content !== 2) throw invalid(what, `lists a file with content ${content}`)
-  if (typeof file.path !== 'string' || typeof file.recordCount !== 'number')
+  if (typeof file.path !== 'string' || typeof file.recordCount !== 'number' || file.recordCount < 0)
     throw invalid(what, 'lists a file without path or record count')
+  if (typeof file.format !== 'string' || typeof file.fileSize !== 'number' || !Array.isArray(file.partition))
+    throw invalid(what, `lists ${file.path} without format, size or partition`)
   const sequenceNumber = raw.sequenceNumber ?? manifest.sequenceNumber
   return {
     status,
@@ -351,6 +353,7 @@ function partitionColumn(bound: BoundPartitionField): { id: number; decode: (sch
   return {
     id: bound.field['field-id'],
     decode: (schema) => {
+      if (!holds(schema, bound.type)) throw invalid(what, `is stored as ${JSON.stringify(schema).slice(0, 60)}`)
       const decode = compileDecoder(schema, wide ? 'bigint' : 'value', what)
       if (bound.type.kind === 'decimal' || bound.type.kind === 'fixed' || bound.type.kind === 'binary') {
         return (reader: ByteReader) => copyBytes(bound.type, decode(reader))
@@ -363,6 +366,32 @@ function partitionColumn(bound: BoundPartitionField): { id: number; decode: (sch
       }
       return decode
     },
+  }
+}
+
+/** Can values of the type have been stored so? Columns may have been widened since. */
+function holds(schema: AvroSchema, type: Primitive): boolean {
+  if (Array.isArray(schema)) return schema.every((branch: AvroSchema) => branch === 'null' || holds(branch, type))
+  const stored = typeof schema === 'string' ? schema : (schema as { readonly type: string }).type
+  switch (type.kind) {
+    case 'int':
+    case 'long':
+    case 'date':
+    case 'time':
+    case 'timestamp':
+    case 'timestamptz':
+      return stored === 'int' || stored === 'long'
+    case 'float':
+    case 'double':
+      return stored === 'float' || stored === 'double'
+    case 'uuid':
+      return stored === 'fixed' && (schema as AvroFixed).size === 16
+    case 'decimal':
+    case 'fixed':
+    case 'binary':
+      return stored === 'fixed' || stored === 'bytes'
+    default:
+      return stored === type.kind
   }
 }
 

@@ -65,14 +65,35 @@ export function newPartitionSpec(
 ): PartitionSpec {
   let last = lastFieldId
   const known = existing.flatMap((spec) => spec.fields)
+  // Two fields of one name would be one column to readers, and so would a field and a column.
+  const taken = new Set(known.map(({ name }) => name))
+  const nameOf = (column: string, transform: string): string => {
+    const name = partitionFieldName(column, transform)
+    if (transform === 'identity' && !taken.has(name)) {
+      taken.add(name)
+      return name
+    }
+    const isFree = (candidate: string) =>
+      !taken.has(candidate) && !schema.fields.some((field) => field.name === candidate)
+    const width = /\d+/.exec(transform)?.[0]
+    const candidates = [name, ...(width === undefined ? [] : [`${name}_${width}`])]
+    for (let count = 2; ; count++) {
+      const free = candidates.find(isFree)
+      if (free !== undefined) {
+        taken.add(free)
+        return free
+      }
+      candidates.push(`${name}_${count}`)
+    }
+  }
   const fields = columns.map(({ column, transform }): PartitionField => {
     const source = schema.fields.find((field) => field.name === column)
     if (!source) throw invalid('partition spec', `there is no column ${column}`)
     const same = known.find((field) => field['source-id'] === source.id && field.transform === transform)
-    return (
-      same ?? { 'source-id': source.id, 'field-id': ++last, name: partitionFieldName(column, transform), transform }
-    )
+    return same ?? { 'source-id': source.id, 'field-id': ++last, name: nameOf(column, transform), transform }
   })
+  if (new Set(fields.map((field) => field['field-id'])).size !== fields.length)
+    throw invalid('partition spec', 'has a column with the same transform twice')
   const spec: PartitionSpec = { 'spec-id': 0, fields }
   bindSpec(spec, schema)
   return spec

@@ -31,6 +31,13 @@ export function highestFieldId(schema: { readonly fields: readonly NestedField[]
   return highest
 }
 
+/** Ids in the order of the schema, each as often as it is used. */
+export function allFieldIds(schema: { readonly fields: readonly NestedField[] }): number[] {
+  const ids: number[] = []
+  visitFields(schema.fields, [], (field) => ids.push(field.id))
+  return ids
+}
+
 function visitFields(
   fields: readonly NestedField[],
   parents: readonly string[],
@@ -137,7 +144,7 @@ export interface SchemaEvolution {
  * old values back. Spec: "Schema Evolution".
  */
 export function evolveSchema(current: IcebergSchema, lastColumnId: number, wanted: RowSchema): SchemaEvolution {
-  const ids = new FieldIds(lastColumnId)
+  const ids = new FieldIds(Math.max(lastColumnId, highestFieldId(current)))
   const changes: SchemaChange[] = []
   const fields: NestedField[] = []
   const wantedNames = new Set(wanted.columns.map((column) => column.name))
@@ -217,7 +224,7 @@ export function evolveSchema(current: IcebergSchema, lastColumnId: number, wante
  * name and type, or widens, keeps its id; any other gets a new one. The given schema itself when nothing differs.
  */
 export function replaceSchema(current: IcebergSchema, lastColumnId: number, wanted: RowSchema): IcebergSchema {
-  const ids = new FieldIds(lastColumnId)
+  const ids = new FieldIds(Math.max(lastColumnId, highestFieldId(current)))
   const fields = wanted.columns.map((column): NestedField => {
     const old = current.fields.find((field) => field.name === column.name)
     const rest = { name: column.name, required: column.required, ...(column.doc !== undefined && { doc: column.doc }) }

@@ -10,7 +10,7 @@ import type {
 } from '@phlo/ports'
 import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from './data-file.js'
 import { type NewManifestEntry, writeManifest } from './manifest.js'
-import { summarizePartitions, writeManifestList } from './manifest-list.js'
+import { countEntries, hasCounts, summarizePartitions, writeManifestList } from './manifest-list.js'
 import { invalid, unsupported } from './invalid.js'
 import { currentSchema, mainTableBranch, refSnapshot } from './metadata.js'
 import { type BoundPartitionField, specById } from './partition.js'
@@ -70,9 +70,10 @@ export async function stageSnapshot(
       ),
     )
   }
-  for (const manifest of parent ? await files.manifests(parent) : []) {
+  for (const listed of parent ? await files.manifests(parent) : []) {
+    const manifest = hasCounts(listed) ? listed : await withCounts(files, listed)
     // What an earlier snapshot deleted is history that this one need not repeat.
-    if (manifest.addedFiles + manifest.existingFiles === 0) continue
+    if (manifest.addedFiles === 0 && manifest.existingFiles === 0) continue
     manifests.push(
       (change.remove && (await withoutRemoved(files, manifest, change.remove, snapshotId, writer, summary))) ??
         manifest,
@@ -93,7 +94,7 @@ export async function stageSnapshot(
     'sequence-number': sequenceNumber,
     'timestamp-ms': Math.max(now, metadata['last-updated-ms']),
     'manifest-list': store.uri(listKey),
-    summary: { operation, ...change.summary, ...summary.counts(parent?.summary) },
+    summary: { operation, ...change.summary, ...summary.counts(parent) },
     'schema-id': metadata['current-schema-id'],
   }
   return {
@@ -106,6 +107,13 @@ export async function stageSnapshot(
       { type: 'assert-ref-snapshot-id', ref: mainTableBranch, 'snapshot-id': parent?.['snapshot-id'] ?? null },
     ],
   }
+}
+
+/** A line of a version 1 list that lacks its counts, with those of the manifest itself. */
+async function withCounts(files: TableFiles, manifest: ManifestFile): Promise<ManifestFile> {
+  const entries: ManifestEntry[] = []
+  for await (const entry of files.entries(manifest, { statistics: new Set() })) entries.push(entry)
+  return { ...manifest, ...countEntries(entries) }
 }
 
 /** The manifest with the leaving files marked as deleted, or `undefined` when none leaves. */
@@ -164,8 +172,6 @@ class ManifestWriter {
     const bytes = await writeManifest({ schema, spec, partition, content, entries })
     const key = this.key(`${this.commitId}-m${this.count++}.avro`)
     await this.store.put(key, bytes, { ifAbsent: true })
-    const of = (status: number) => entries.filter((entry) => entry.status === status)
-    const rows = (status: number) => of(status).reduce((sum, entry) => sum + entry.file.recordCount, 0)
     const live = entries.filter((entry) => entry.status !== entryStatus.deleted)
     return {
       path: this.store.uri(key),
@@ -178,12 +184,7 @@ class ManifestWriter {
         this.sequenceNumber,
       ),
       addedSnapshotId: this.snapshotId,
-      addedFiles: of(entryStatus.added).length,
-      existingFiles: of(entryStatus.existing).length,
-      deletedFiles: of(entryStatus.deleted).length,
-      addedRows: rows(entryStatus.added),
-      existingRows: rows(entryStatus.existing),
-      deletedRows: rows(entryStatus.deleted),
+      ...countEntries(entries),
       partitions: summarizePartitions(entries, partition),
     }
   }
@@ -218,8 +219,10 @@ class SummaryBuilder {
     return this.addedFiles === 0 ? 'delete' : 'overwrite'
   }
 
-  counts(previous: Snapshot['summary']): Record<string, string> {
-    const before = (name: string) => Number(previous?.[name] ?? 0)
+  /** `parent` is the snapshot before, `undefined` for a table's first. */
+  counts(parent: Snapshot | undefined): Record<string, string> {
+    // Writers may leave totals out; what is not known then cannot be known from here on.
+    const before = (name: string) => (parent ? Number(parent.summary?.[name] ?? Number.NaN) : 0)
     const counts: Record<string, number> = {
       'added-data-files': this.addedFiles,
       'added-records': this.addedRecords,
@@ -237,13 +240,16 @@ class SummaryBuilder {
       'total-position-deletes': before('total-position-deletes'),
       'total-equality-deletes': before('total-equality-deletes'),
     }
-    const shown = Object.entries(counts).filter(([, value]) => value > 0)
-    return Object.fromEntries([...shown, ...Object.entries(totals)].map(([name, value]) => [name, String(value)]))
+    const changed = Object.entries(counts).filter(([, value]) => value > 0)
+    const known = Object.entries(totals).filter(([, value]) => value >= 0)
+    return Object.fromEntries([...changed, ...known].map(([name, value]) => [name, String(value)]))
   }
 }
 
 function partitionKey(file: DataFile): string {
   return file.partition
-    .map((value) => (value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value)))
+    .map(
+      (value) => `${typeof value} ${value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value)}`,
+    )
     .join('\u001f')
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { IcebergSchema, ObjectStore, RowSchema, TableMetadata, TableRequirement, TableUpdate } from '@phlo/ports'
 import { currentSchema } from './metadata.js'
-import { newPartitionSpec, type PartitionColumn } from './partition.js'
+import { newPartitionSpec, type PartitionColumn, specById } from './partition.js'
 import { evolveSchema, newSchema, replaceSchema, requireSafe, type SchemaChange } from './schema.js'
 import { type SnapshotChange, stageSnapshot } from './snapshot-writer.js'
 import { applyUpdates } from './updates.js'
@@ -76,40 +76,36 @@ export class TableTransaction {
     const current = currentSchema(this.working)
     const evolution = requireSafe(evolveSchema(current, this.working['last-column-id'], rows), table)
     if (evolution.schema !== current) {
-      this.setSchema(evolution.schema)
+      this.apply(this.schemaUpdates(evolution.schema))
     }
     return evolution.changes
   }
 
-  private setSchema(schema: IcebergSchema): void {
+  private schemaUpdates(schema: IcebergSchema): readonly TableUpdate[] {
     this.require([{ type: 'assert-current-schema-id', 'current-schema-id': this.working['current-schema-id'] }])
-    this.apply([
+    return [
       { action: 'add-schema', schema },
       { action: 'set-current-schema', 'schema-id': -1 },
-    ])
+    ]
   }
 
   /** Makes the columns and the partitioning exactly those wanted, for a commit that replaces every row. */
   replaceLayout(rows: RowSchema, partitioning: readonly PartitionColumn[]): void {
     const current = currentSchema(this.working)
+    const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = this.working
     const schema = replaceSchema(current, this.working['last-column-id'], rows)
-    if (schema !== current) this.setSchema(schema)
-    const spec = newPartitionSpec(
-      currentSchema(this.working),
-      partitioning,
-      this.working['partition-specs'],
-      this.working['last-partition-id'],
-    )
-    const before = this.working
+    const spec = newPartitionSpec(schema, partitioning, specs, lastId)
+    const sameSpec = JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)
+    // Together, since the old spec may need a column that the new schema has not.
     this.apply([
-      { action: 'add-spec', spec },
-      { action: 'set-default-spec', 'spec-id': -1 },
+      ...(schema === current ? [] : this.schemaUpdates(schema)),
+      ...(sameSpec
+        ? []
+        : [
+            { action: 'add-spec' as const, spec },
+            { action: 'set-default-spec' as const, 'spec-id': -1 },
+          ]),
     ])
-    // An equal spec was there already and still is the default one: nothing to tell the catalog.
-    if (this.working['default-spec-id'] === before['default-spec-id']) {
-      this.allUpdates.splice(-2)
-      this.working = before
-    }
   }
 
   setProperties(updates: Readonly<Record<string, string>>): void {

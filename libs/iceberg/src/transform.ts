@@ -1,7 +1,7 @@
 import { invalid, unsupported } from './invalid.js'
 import { murmur3 } from './murmur3.js'
 import { formatPrimitive, type Primitive } from './types.js'
-import { encodeUnscaled, encodeValue, floorDiv, type Value } from './value.js'
+import { dateOfDays, encodeUnscaled, encodeValue, floorDiv, type Value } from './value.js'
 
 /** A partition transform, taken apart. Spec: "Partition Transforms". */
 export type Transform =
@@ -57,10 +57,10 @@ export function applyTransform(transform: Transform, source: Primitive, value: V
     case 'truncate':
       return truncate(source, value, transform.width)
     case 'year':
-      return dateOf(source, value).getUTCFullYear() - 1970
+      return dateOfDays(daysSinceEpoch(source, value)).year - 1970
     case 'month': {
-      const date = dateOf(source, value)
-      return (date.getUTCFullYear() - 1970) * 12 + date.getUTCMonth()
+      const { year, month } = dateOfDays(daysSinceEpoch(source, value))
+      return (year - 1970) * 12 + month - 1
     }
     case 'day':
       return daysSinceEpoch(source, value)
@@ -102,8 +102,4 @@ function truncate(source: Primitive, value: Value, width: number): Value {
 
 function daysSinceEpoch(source: Primitive, value: Value): number {
   return source.kind === 'date' ? (value as number) : Number(floorDiv(value as bigint, 86_400_000_000n))
-}
-
-function dateOf(source: Primitive, value: Value): Date {
-  return new Date(daysSinceEpoch(source, value) * 86_400_000)
 }

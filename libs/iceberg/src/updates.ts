@@ -10,8 +10,8 @@ import type {
 } from '@phlo/ports'
 import { PhloError } from '@phlo/ports'
 import { invalid } from './invalid.js'
-import { mainTableBranch } from './metadata.js'
-import { firstPartitionFieldId } from './partition.js'
+import { mainTableBranch, schemaById } from './metadata.js'
+import { bindSpec, firstPartitionFieldId, specById } from './partition.js'
 import { highestFieldId } from './schema.js'
 
 /** Older entries of `metadata-log` fall out; the property is Iceberg's own. */
@@ -149,7 +149,10 @@ export function applyUpdates(
       case 'remove-snapshot-ref': {
         const { [update['ref-name']]: removed, ...refs } = next.refs ?? {}
         next.refs = refs
-        if (removed && update['ref-name'] === mainTableBranch) delete next['current-snapshot-id']
+        if (removed && update['ref-name'] === mainTableBranch) {
+          delete next['current-snapshot-id']
+          next['snapshot-log'] = []
+        }
         break
       }
       case 'set-location':
@@ -171,6 +174,10 @@ export function applyUpdates(
   }
   if (next['table-uuid'] === '' || next.location === '' || next.schemas.length === 0) {
     throw invalid('table updates', 'a new table needs a uuid, a location and a schema')
+  }
+  if (addedSchema !== undefined || addedSpec !== undefined || next['default-spec-id'] !== base?.['default-spec-id']) {
+    // Of new rows the default spec must be computable, whatever older schemas had.
+    bindSpec(specById(next['partition-specs'], next['default-spec-id']), schemaById(next, next['current-schema-id']))
   }
   if (options.previousLocation !== undefined && base) {
     const kept = Number(next.properties?.['write.metadata.previous-versions-max'] ?? defaultPreviousVersions)
@@ -235,6 +242,10 @@ function addSchema(next: Mutable<TableMetadata>, schema: IcebergSchema): number 
 function addSpec(next: Mutable<TableMetadata>, spec: PartitionSpec): number {
   const same = next['partition-specs'].find((candidate) => sameJson(candidate.fields, spec.fields))
   if (same) return same['spec-id']
+  for (const key of ['field-id', 'name'] as const) {
+    if (new Set(spec.fields.map((field) => field[key])).size !== spec.fields.length)
+      throw invalid('add-spec', `two fields have the same ${key}`)
+  }
   const id = Math.max(-1, ...next['partition-specs'].map((candidate) => candidate['spec-id'])) + 1
   next['partition-specs'] = [...next['partition-specs'], { 'spec-id': id, fields: spec.fields }]
   next['last-partition-id'] = Math.max(next['last-partition-id'], ...spec.fields.map((field) => field['field-id']))
@@ -277,6 +288,7 @@ function setRef(next: Mutable<TableMetadata>, name: string, ref: SnapshotRef, no
   const id = ref['snapshot-id']
   if (!next.snapshots?.some((snapshot) => snapshot['snapshot-id'] === id))
     throw invalid('set-snapshot-ref', `there is no snapshot ${id}`)
+  if (name === mainTableBranch && ref.type !== 'branch') throw invalid('set-snapshot-ref', `${name} must be a branch`)
   next.refs = { ...next.refs, [name]: ref }
   if (name !== mainTableBranch || next['current-snapshot-id'] === id) return
   next['current-snapshot-id'] = id

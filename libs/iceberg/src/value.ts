@@ -226,15 +226,19 @@ function parseDecimal(text: string, scale: number): bigint | undefined {
 }
 
 function parseDate(text: string): number | undefined {
-  const match = /^([-+]?\d{4,6})-(\d{2})-(\d{2})$/.exec(text)
+  const match = /^([-+]?\d{4,7})-(\d{2})-(\d{2})$/.exec(text)
   return match ? daysOf(Number(match[1]), Number(match[2]), Number(match[3])) : undefined
 }
 
 function daysOf(year: number, month: number, day: number): number | undefined {
+  const era = Math.floor((year - 1970) / 400)
+  const within = year - era * 400
   const date = new Date(0)
-  date.setUTCFullYear(year, month - 1, day)
-  const same = date.getUTCFullYear() === year && date.getUTCMonth() === month - 1 && date.getUTCDate() === day
-  return same ? date.getTime() / millisPerDay : undefined
+  date.setUTCFullYear(within, month - 1, day)
+  if (date.getUTCFullYear() !== within || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day)
+    return undefined
+  const days = date.getTime() / millisPerDay + era * daysPerEra
+  return days === (days | 0) ? days : undefined
 }
 
 function parseTime(text: string): bigint | undefined {
@@ -247,7 +251,7 @@ function parseTime(text: string): bigint | undefined {
 
 function parseTimestamp(text: string, zoned: boolean): bigint | undefined {
   const match =
-    /^([-+]?\d{4,6}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?)?\s*(Z|[-+]\d{2}(?::?\d{2})?)?$/i.exec(
+    /^([-+]?\d{4,7}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?)?\s*(Z|[-+]\d{2}(?::?\d{2})?)?$/i.exec(
       text,
     )
   if (!match || (match[3] && !zoned)) return undefined
@@ -258,7 +262,8 @@ function parseTimestamp(text: string, zoned: boolean): bigint | undefined {
   const offsetSeconds = offset
     ? (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 3600 + Number(offset[3] ?? 0) * 60)
     : 0
-  return BigInt(days) * 86_400n * microsPerSecond + time - BigInt(offsetSeconds) * microsPerSecond
+  const micros = BigInt(days) * 86_400n * microsPerSecond + time - BigInt(offsetSeconds) * microsPerSecond
+  return BigInt.asIntN(64, micros) === micros ? micros : undefined
 }
 
 /** A value as people read it; what {@link toValue} reads back. */
@@ -290,8 +295,21 @@ export function formatValue(type: Primitive, value: Value): string {
 }
 
 function formatDays(days: number): string {
-  const text = new Date(days * millisPerDay).toISOString()
-  return text.slice(0, text.indexOf('T'))
+  const { year, month, day } = dateOfDays(days)
+  const digits = String(Math.abs(year))
+  const years =
+    year >= 0 && year <= 9999 ? digits.padStart(4, '0') : `${year < 0 ? '-' : '+'}${digits.padStart(6, '0')}`
+  return `${years}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`
+}
+
+/** Days in 400 years, after which the Gregorian calendar repeats. */
+const daysPerEra = 146_097
+
+/** The date that many days after 1970-01-01, also beyond the years that JavaScript's Date knows. */
+export function dateOfDays(days: number): { readonly year: number; readonly month: number; readonly day: number } {
+  const era = Math.floor(days / daysPerEra)
+  const date = new Date((days - era * daysPerEra) * millisPerDay)
+  return { year: date.getUTCFullYear() + era * 400, month: date.getUTCMonth() + 1, day: date.getUTCDate() }
 }
 
 function formatTime(micros: bigint): string {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import { deflateRaw, inflateRawSync } from 'node:zlib'
 import { invalid, unsupported } from '../invalid.js'
-import type { AvroSchema } from './avro-schema.js'
+import { type AvroSchema, parseAvroSchema } from './avro-schema.js'
 import { ByteReader } from './byte-reader.js'
 import { ByteWriter } from './byte-writer.js'
 
@@ -75,12 +75,7 @@ export function openContainer(
     for (let index = 0; index < count; index++) metadata.set(reader.string(), reader.bytes().toString('utf8'))
   }
   const sync = Buffer.from(reader.fixed(syncSize))
-  let schema: AvroSchema
-  try {
-    schema = JSON.parse(metadata.get('avro.schema') ?? '') as AvroSchema
-  } catch (error) {
-    throw invalid(what, 'has no readable Avro schema', error)
-  }
+  const schema = parseAvroSchema(metadata.get('avro.schema') ?? '', what)
   const codec = metadata.get('avro.codec') ?? 'null'
   if (codec !== 'null' && codec !== 'deflate') throw unsupported(`Avro codec ${codec} of ${what}`)
   return { header: { schema, metadata }, blocks: readBlocks(reader, codec, sync, what) }

@@ -1,0 +1,293 @@
+import type { IcebergSchema } from '@phlo/ports'
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { lowerBound, upperBound } from './bounds.js'
+import { type DataFile, entryStatus, fileContent } from './data-file.js'
+import { bindExpression, type BoundExpression, type ComparisonOp, type Expression } from './expression.js'
+import { summarizePartitions } from './manifest-list.js'
+import { type BoundPartitionField, bindSpec } from './partition.js'
+import { fileMayMatch, manifestMayMatch, partitionMayMatch, projectFilter } from './pruning.js'
+import { primitives, valuesOf } from './testing/arbitraries.js'
+import { applyTransform, parseTransform, resultType } from './transform.js'
+import { formatPrimitive, parsePrimitive, type Primitive } from './types.js'
+import { compareValues, formatValue, type Value } from './value.js'
+
+type Cell = Value | null
+
+/** As engines compare: NaN is equal to itself and above every number, the zeros are equal. */
+function compare(a: Value, b: Value): number {
+  const [x, y] = [Number.isNaN(a), Number.isNaN(b)]
+  if (x || y) return Number(x) - Number(y)
+  return a === b ? 0 : compareValues(a, b)
+}
+
+/** Does a row with this value meet the filter? Unknown, as SQL has it for NULL, is no. */
+function meets(filter: BoundExpression, cell: Cell): boolean {
+  switch (filter.op) {
+    case 'true':
+      return true
+    case 'false':
+      return false
+    case 'and':
+      return meets(filter.left, cell) && meets(filter.right, cell)
+    case 'or':
+      return meets(filter.left, cell) || meets(filter.right, cell)
+    case 'is-null':
+      return cell === null
+    case 'not-null':
+      return cell !== null
+    case 'in':
+      return cell !== null && filter.values.some((value) => compare(cell, value) === 0)
+    case 'not-in':
+      return cell !== null && filter.values.every((value) => compare(cell, value) !== 0)
+    default: {
+      if (cell === null) return false
+      const order = compare(cell, filter.value)
+      return { lt: order < 0, lte: order <= 0, gt: order > 0, gte: order >= 0, eq: order === 0, neq: order !== 0 }[
+        filter.op
+      ]
+    }
+  }
+}
+
+function filtersOf(type: Primitive, values: fc.Arbitrary<Value>): fc.Arbitrary<Expression> {
+  const input = values.map((value) => (type.kind === 'boolean' ? (value as boolean) : formatValue(type, value)))
+  const column = 'v'
+  return fc.letrec<{ node: Expression }>((tie) => ({
+    node: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      fc.record({
+        op: fc.constantFrom<ComparisonOp>('lt', 'lte', 'gt', 'gte', 'eq', 'neq'),
+        column: fc.constant(column),
+        value: input,
+      }),
+      fc.record({ op: fc.constantFrom('is-null' as const, 'not-null' as const), column: fc.constant(column) }),
+      fc.record({
+        op: fc.constantFrom('in' as const, 'not-in' as const),
+        column: fc.constant(column),
+        values: fc.array(input, { maxLength: 3 }),
+      }),
+      fc.record({ op: fc.constantFrom('and' as const, 'or' as const), left: tie('node'), right: tie('node') }),
+      fc.record({ op: fc.constant('not' as const), child: tie('node') }),
+    ),
+  })).node
+}
+
+function schemaOf(type: Primitive): IcebergSchema {
+  const id = { id: 1, name: 'id', required: true, type: 'int' }
+  return {
+    type: 'struct',
+    'schema-id': 0,
+    fields: [id, { id: 2, name: 'v', required: false, type: formatPrimitive(type) }],
+  }
+}
+
+/** A data file with the statistics that a writer gives it; `known` leaves some of them out. */
+function fileOf(
+  type: Primitive,
+  cells: readonly Cell[],
+  partition: readonly Cell[],
+  known: ReadonlySet<string>,
+): DataFile {
+  const ordered = cells
+    .filter((cell): cell is Value => cell !== null && !Number.isNaN(cell))
+    .sort((a, b) => compareValues(a, b))
+  const [lowest, highest] = [ordered[0], ordered.at(-1)]
+  const lower = lowest === undefined ? undefined : lowerBound(type, lowest)
+  const upper = highest === undefined ? undefined : upperBound(type, highest)
+  const nans = cells.filter((cell) => Number.isNaN(cell)).length
+  return {
+    content: fileContent.data,
+    path: 'file',
+    format: 'PARQUET',
+    partition,
+    recordCount: cells.length,
+    fileSize: 1,
+    ...(known.has('values') && { valueCounts: new Map([[2, cells.length]]) }),
+    ...(known.has('nulls') && { nullCounts: new Map([[2, cells.filter((cell) => cell === null).length]]) }),
+    ...(known.has('nans') && { nanCounts: new Map([[2, nans]]) }),
+    ...(known.has('bounds') && lower && { lowerBounds: new Map([[2, lower]]) }),
+    ...(known.has('bounds') && upper && { upperBounds: new Map([[2, upper]]) }),
+  }
+}
+
+const transforms = ['identity', 'void', 'year', 'month', 'day', 'hour', 'bucket[3]', 'truncate[3]', 'truncate[1]']
+const specs = primitives.flatMap((type) =>
+  transforms
+    .filter((transform) => {
+      try {
+        resultType(parseTransform(transform), type)
+        return true
+      } catch {
+        return false
+      }
+    })
+    .map((transform) => [transform, type] as const),
+)
+
+function boundSpec(transform: string, type: Primitive): BoundPartitionField[] {
+  const field = { 'source-id': 2, 'field-id': 1000, name: 'v_part', transform }
+  return bindSpec({ 'spec-id': 0, fields: [field] }, schemaOf(type))
+}
+
+describe('pruning', () => {
+  const known = fc.subarray(['values', 'nulls', 'nans', 'bounds', 'summary']).map((list) => new Set(list))
+
+  it.each(specs.map(([transform, type]) => [transform, formatPrimitive(type)]))(
+    'by %s of %s never drops a manifest or file that holds a row that is wanted',
+    (transform, typeText) => {
+      const type = parsePrimitive(typeText)
+      const spec = boundSpec(transform, type)
+      const values = valuesOf(type)
+      const cells = fc.array(fc.option(values), { minLength: 1, maxLength: 6 })
+      // Filters ask for values that are there as often as for others.
+      const cases = cells.chain((list) => {
+        const present = list.filter((cell) => cell !== null)
+        const asked = present.length > 0 ? fc.oneof(values, fc.constantFrom(...present)) : values
+        return fc.tuple(fc.constant(list), filtersOf(type, asked), known)
+      })
+      fc.assert(
+        fc.property(cases, ([list, expression, statistics]) => {
+          const filter = bindExpression(expression, schemaOf(type))
+          const projected = projectFilter(filter, spec)
+          const groups = new Map<string, { partition: Cell[]; cells: Cell[] }>()
+          for (const cell of list) {
+            const partition = [applyTransform(spec[0]!.transform, type, cell)]
+            const key = partition
+              .map((value) => (value === null ? 'null' : `=${formatValue(spec[0]!.type, value)}`))
+              .join()
+            const group = groups.get(key) ?? { partition, cells: [] }
+            group.cells.push(cell)
+            groups.set(key, group)
+          }
+          const files = [...groups.values()].map((group) => fileOf(type, group.cells, group.partition, statistics))
+          const summaries = summarizePartitions(
+            files.map((file) => ({ file, status: entryStatus.added })),
+            spec,
+          )
+          const manifest = manifestMayMatch(projected, statistics.has('summary') ? summaries : undefined)
+          const kept = [...groups.values()].map((_group, index) => {
+            const file = files[index]!
+            return manifest && partitionMayMatch(projected, file.partition) && fileMayMatch(filter, file)
+          })
+          const wanted = [...groups.values()].map((group) => group.cells.some((cell) => meets(filter, cell)))
+          expect(wanted.filter((is, index) => is && !kept[index])).toEqual([])
+        }),
+        { numRuns: 150 },
+      )
+    },
+  )
+
+  it('drops what certainly holds no wanted row', () => {
+    const type = parsePrimitive('int')
+    const all = new Set(['values', 'nulls', 'nans', 'bounds'])
+    const keeps = (expression: Expression, cells: readonly Cell[]) =>
+      fileMayMatch(bindExpression(expression, schemaOf(type)), fileOf(type, cells, [], all))
+    const v = { column: 'v' } as const
+    expect({
+      below: keeps({ ...v, op: 'lt', value: 5 }, [5, 9]),
+      atMost: keeps({ ...v, op: 'lte', value: 4 }, [5, 9]),
+      above: keeps({ ...v, op: 'gt', value: 9 }, [5, 9]),
+      atLeast: keeps({ ...v, op: 'gte', value: 10 }, [5, 9]),
+      equal: keeps({ ...v, op: 'eq', value: 4 }, [5, 9]),
+      among: keeps({ ...v, op: 'in', values: [4, 10] }, [5, 9]),
+      amongNone: keeps({ ...v, op: 'in', values: [] }, [5, 9]),
+      isNull: keeps({ ...v, op: 'is-null' }, [5, 9]),
+      notNull: keeps({ ...v, op: 'not-null' }, [null, null]),
+      unequalToNull: keeps({ ...v, op: 'neq', value: 4 }, [null]),
+      notNegated: keeps({ op: 'not', child: { ...v, op: 'gte', value: 5 } }, [5, 9]),
+      both: keeps({ op: 'and', left: { ...v, op: 'gt', value: 9 }, right: { op: 'true' } }, [5, 9]),
+      empty: keeps({ op: 'true' }, []),
+    }).toEqual(
+      Object.fromEntries(
+        [
+          'below',
+          'atMost',
+          'above',
+          'atLeast',
+          'equal',
+          'among',
+          'amongNone',
+          'isNull',
+          'notNull',
+          'unequalToNull',
+          'notNegated',
+          'both',
+          'empty',
+        ].map((name) => [name, false]),
+      ),
+    )
+  })
+
+  it('takes NaN for a number above all others', () => {
+    const type = parsePrimitive('double')
+    const file = fileOf(type, [1, 2, NaN], [], new Set(['values', 'nulls', 'bounds']))
+    const keeps = (op: ComparisonOp, value: string) =>
+      fileMayMatch(bindExpression({ op, column: 'v', value }, schemaOf(type)), file)
+    expect([keeps('gt', '5'), keeps('eq', 'NaN'), keeps('lt', 'NaN'), keeps('lte', 'NaN')]).toEqual([
+      true,
+      true,
+      true,
+      true,
+    ])
+    const without = { ...file, nanCounts: new Map([[2, 0]]) }
+    const filter = bindExpression({ op: 'gt', column: 'v', value: 5 }, schemaOf(type))
+    expect(fileMayMatch(filter, without)).toBe(false)
+  })
+
+  it('ignores a bound that is NaN, as old writers left it', () => {
+    const bound = new Map([[2, lowerBound({ kind: 'double' }, NaN)]])
+    const file = { ...fileOf({ kind: 'double' }, [1], [], new Set()), lowerBounds: bound, upperBounds: bound }
+    const filter = bindExpression({ op: 'eq', column: 'v', value: 1 }, schemaOf({ kind: 'double' }))
+    expect(fileMayMatch(filter, file)).toBe(true)
+  })
+})
+
+describe('filters', () => {
+  const schema = schemaOf({ kind: 'int' })
+
+  it.each<[string, Expression]>([
+    ['an unknown column', { op: 'is-null', column: 'none' }],
+    ['a value of another type', { op: 'eq', column: 'v', value: 'x' }],
+    ['a fraction for an integer', { op: 'lt', column: 'v', value: 1.5 }],
+    ['a value too large', { op: 'in', column: 'v', values: [1, 2 ** 31] }],
+  ])('with %s do not bind', (_name, expression) => {
+    expect(() => bindExpression(expression, schema)).toThrow(expect.objectContaining({ code: 'PHLO_ICEBERG_INVALID' }))
+  })
+
+  it('find nested columns by their dotted name', () => {
+    const nested: IcebergSchema = {
+      type: 'struct',
+      'schema-id': 0,
+      fields: [
+        {
+          id: 1,
+          name: 'a',
+          required: false,
+          type: { type: 'struct', fields: [{ id: 2, name: 'b', required: false, type: 'long' }] },
+        },
+      ],
+    }
+    expect(bindExpression({ op: 'eq', column: 'a.b', value: 5 }, nested)).toEqual({
+      op: 'eq',
+      fieldId: 2,
+      type: { kind: 'long' },
+      value: 5n,
+    })
+    expect(() => bindExpression({ op: 'is-null', column: 'a' }, nested)).toThrow()
+  })
+
+  it('mean the same after negations were pushed down', () => {
+    const values = valuesOf({ kind: 'int' })
+    fc.assert(
+      fc.property(filtersOf({ kind: 'int' }, values), fc.option(values), (expression, cell) => {
+        const twice = bindExpression({ op: 'not', child: { op: 'not', child: expression } }, schema)
+        expect(meets(twice, cell)).toBe(meets(bindExpression(expression, schema), cell))
+        if (cell !== null && !JSON.stringify(expression).includes('null')) {
+          const not = bindExpression({ op: 'not', child: expression }, schema)
+          expect(meets(not, cell)).toBe(!meets(bindExpression(expression, schema), cell))
+        }
+      }),
+    )
+  })
+})
