@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { runProcess } from './processes.js'
 
-const node = (script: string, watchMemory = false) => runProcess(process.execPath, ['-e', script], { watchMemory })
+const node = (script: string, watch = false) => runProcess(process.execPath, ['-e', script], { watch })
 
 describe('processes', () => {
   it('give what they print and how long they took', async () => {
@@ -28,5 +28,13 @@ describe('processes', () => {
     const { peakBytes } = await node(held, true)
     if (onLinux) expect(peakBytes).toBeGreaterThan(200 * 2 ** 20)
     else expect(peakBytes).toBeUndefined()
+  })
+
+  it('have their CPU time counted where the system tells it', async () => {
+    const busy =
+      'const start = process.cpuUsage(); while (process.cpuUsage(start).user < 500_000); setTimeout(() => 0, 300)'
+    const { cpuSeconds } = await node(busy, true)
+    if (onLinux) expect(cpuSeconds).toBeGreaterThanOrEqual(0.5)
+    else expect(cpuSeconds).toBeUndefined()
   })
 })

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { hasSystemCode } from '@phlo/ports'
+import { BenchError } from './bench-error.js'
 import { runProcess } from './processes.js'
 import type { Workplace } from './workplace.js'
 
@@ -24,7 +26,10 @@ export async function pythonEnvironment(
   report: (line: string) => void,
 ): Promise<PythonEnvironment> {
   const requirements = path.join(bench, 'peers', 'requirements.txt')
-  const { stdout: system } = await runProcess('python3', ['--version'])
+  const { stdout: system } = await runProcess('python3', ['--version']).catch((error: unknown) => {
+    if (!hasSystemCode(error, 'ENOENT')) throw error
+    throw new BenchError('The peers need Python: install python3 with its venv module')
+  })
   const hash = createHash('sha256')
     .update(system)
     .update(await readFile(requirements))

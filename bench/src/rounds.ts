@@ -6,6 +6,8 @@ export interface Sample {
   readonly parts: Readonly<Record<string, number>>
   /** Most memory that the process held at once; absent where the system does not tell. */
   readonly peakBytes?: number
+  /** What all its threads computed for; absent where the system does not tell. */
+  readonly cpuSeconds?: number
 }
 
 /** Somebody who does the work of a case. */

@@ -66,7 +66,6 @@ function measure({ name, what }: Participant, samples: readonly Sample[], yardst
     `${part}, s`,
     median(samples.map((sample) => sample.parts[part] as number)),
   ])
-  const peaks = samples.flatMap(({ peakBytes }) => (peakBytes === undefined ? [] : [peakBytes / 2 ** 20]))
   return {
     name,
     what,
@@ -74,6 +73,16 @@ function measure({ name, what }: Participant, samples: readonly Sample[], yardst
     median: median(runs),
     runs,
     ratio: median(runs) / yardstick,
-    parts: { ...Object.fromEntries(parts), ...(peaks.length > 0 && { 'peak memory, MiB': median(peaks) }) },
+    parts: {
+      ...Object.fromEntries(parts),
+      ...known('CPU, s', samples, ({ cpuSeconds }) => cpuSeconds),
+      ...known('peak memory, MiB', samples, ({ peakBytes }) => peakBytes && peakBytes / 2 ** 20),
+    },
   }
+}
+
+/** The median of what the system told of the processes, if it did. */
+function known(part: string, samples: readonly Sample[], of: (sample: Sample) => number | undefined) {
+  const values = samples.flatMap((sample) => of(sample) ?? [])
+  return values.length === 0 ? {} : { [part]: median(values) }
 }

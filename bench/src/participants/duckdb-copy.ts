@@ -48,7 +48,7 @@ export function duckdbCopy(input: OrdersFile, { work }: Workplace, copy: CopySet
       await mkdir(folder, { recursive: true })
     },
     async run() {
-      const { stdout, seconds, peakBytes } = await runProcess(
+      const { stdout, seconds, peakBytes, cpuSeconds } = await runProcess(
         process.execPath,
         [
           script,
@@ -61,13 +61,14 @@ export function duckdbCopy(input: OrdersFile, { work }: Workplace, copy: CopySet
           '--settings',
           JSON.stringify(settings),
         ],
-        { watchMemory: true },
+        { watch: true },
       )
       const inside = JSON.parse(stdout) as { seconds: number; loading: number }
       return {
         seconds,
         parts: { 'without start and loading': inside.seconds },
         ...(peakBytes !== undefined && { peakBytes }),
+        ...(cpuSeconds !== undefined && { cpuSeconds }),
       }
     },
     async verify() {

@@ -22,7 +22,7 @@ export async function phloIngest(
       await project.forget({ caches: options.firstRun })
     },
     async run() {
-      const { stdout, seconds, peakBytes } = await project.phlo(['run', '--json'], { watchMemory: true })
+      const { stdout, seconds, peakBytes, cpuSeconds } = await project.phlo(['run', '--json'], { watch: true })
       const { run, steps } = runTimes(stdout)
       return {
         seconds,
@@ -32,6 +32,7 @@ export async function phloIngest(
           'start, loading and end': seconds - run,
         },
         ...(peakBytes !== undefined && { peakBytes }),
+        ...(cpuSeconds !== undefined && { cpuSeconds }),
       }
     },
     async verify() {

@@ -47,13 +47,13 @@ export function pythonPeer(
       await mkdir(folder, { recursive: true })
     },
     async run() {
-      const { stdout, seconds, peakBytes } = await runProcess(
+      const { stdout, seconds, peakBytes, cpuSeconds } = await runProcess(
         python,
         [script(peer.script), ...peer.args(input), folder],
         {
           cwd: folder,
           env: quiet,
-          watchMemory: true,
+          watch: true,
         },
       )
       const told = JSON.parse(stdout.trimEnd().split('\n').at(-1) as string) as { seconds: number; metadata: string }
@@ -62,6 +62,7 @@ export function pythonPeer(
         seconds,
         parts: { 'without start and imports': told.seconds },
         ...(peakBytes !== undefined && { peakBytes }),
+        ...(cpuSeconds !== undefined && { cpuSeconds }),
       }
     },
     async verify() {
