@@ -145,6 +145,7 @@ function makeAsset(
   source: IngestionSource,
   location: SourceLocation | undefined,
 ): IngestionAsset {
+  checkOptions(options, location)
   const target = parseIdentifier(formatIdentifier({ namespace: [options.namespace ?? 'bronze'], name: options.name }))
   if (!target) throw invalid(`${JSON.stringify(options.name)} cannot be a table’s name`, location)
   const { rows, loose } = rowSchemaFromZod(options.schema)
@@ -176,6 +177,40 @@ function makeAsset(
     ...(options.cron !== undefined && { cron: options.cron }),
     ...(freshness && { freshness }),
   }
+}
+
+/** The compiler says the same, but not every project asks one. */
+const optionNames: Readonly<Record<keyof IngestionOptions<z.ZodObject>, true>> = {
+  name: true,
+  namespace: true,
+  group: true,
+  description: true,
+  tags: true,
+  schema: true,
+  uniqueKey: true,
+  merge: true,
+  partitions: true,
+  partitionBy: true,
+  strict: true,
+  cron: true,
+  freshness: true,
+  deps: true,
+}
+const strategies = ['merge', 'overwrite', 'append']
+const keeps = ['first', 'last', 'hash']
+
+function checkOptions(options: IngestionOptions<z.ZodObject>, location: SourceLocation | undefined): void {
+  const refuse = (given: string, what: string, known: readonly string[]) => {
+    const near = nearest(given, known)
+    const hint = `${near === undefined ? '' : `Did you mean ${near}? `}Known: ${known.join(', ')}.`
+    throw invalid(`There is no ${what} ${JSON.stringify(given)}`, location, hint)
+  }
+  const names = Object.keys(optionNames)
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown !== undefined) refuse(unknown, 'option', names)
+  const { strategy, keep } = options.merge ?? {}
+  if (strategy !== undefined && !strategies.includes(strategy)) refuse(strategy, 'merge strategy', strategies)
+  if (keep !== undefined && !keeps.includes(keep)) refuse(keep, 'row to keep', keeps)
 }
 
 function keyColumns(

@@ -118,7 +118,7 @@ export function re2Pattern(pattern: RegExp, column: string): string {
     // Any other escape is the character itself.
     const length = codePointLength(rest.slice(1))
     const character = rest.slice(1, 1 + length)
-    return { length: 1 + length, re2: /^[^\w\s\u0080-\u{10ffff}]/u.test(character) ? `\\${character}` : character }
+    return { length: 1 + length, re2: /^[^/\w\s\u0080-\u{10ffff}]/u.test(character) ? `\\${character}` : character }
   }
 }
 
