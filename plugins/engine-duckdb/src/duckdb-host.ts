@@ -14,6 +14,13 @@ export type Access =
   /** These folders and nothing else: for SQL of users. */
   | { readonly kind: 'closed'; readonly folders: () => Promise<readonly string[]> }
 
+/**
+ * How many partitions a write keeps open. Beyond it, DuckDB closes a file and begins another one for the same partition.
+ * Its own limit of 100 made 469 to 676 files of three million rows in no order over 182 days, by two threads; with this
+ * one there are 182, a tenth smaller together, in the same processor time and with about 70 MB more memory.
+ */
+const openPartitions = 500
+
 /** A DuckDB instance that starts when it is first needed, and its connections. */
 export class DuckDbHost {
   private readonly options: DuckDbOptions
@@ -66,6 +73,7 @@ export class DuckDbHost {
     const connection = await instance.connect()
     try {
       await connection.run("SET GLOBAL TimeZone = 'UTC'")
+      await connection.run(`SET GLOBAL partitioned_write_max_open_files = ${openPartitions}`)
       if (this.access.kind === 'closed') {
         // Errors in users' SQL then say where they are, to the byte.
         await connection.run('SET GLOBAL errors_as_json = true')

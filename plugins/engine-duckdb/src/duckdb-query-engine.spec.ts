@@ -567,3 +567,15 @@ describe('Arrow values', () => {
     expect(Object.values(row ?? {})).toEqual([1, 2])
   })
 })
+
+describe('partitioned writes', () => {
+  it('make one file a partition, also of rows in no order, on several threads', async () => {
+    await lake.close()
+    lake = await TestLake.open({ threads: 2 })
+    const unordered = "SELECT DATE '2024-01-01' + (hash(range) % 250)::INT AS day, range AS id FROM range(2500000)"
+    expect(await lake.put('a.t', unordered, { partitionBy: ['day(day)'] })).toMatchObject({
+      rows: 2_500_000,
+      files: 250,
+    })
+  })
+})
