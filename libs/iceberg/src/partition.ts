@@ -92,7 +92,7 @@ export function newPartitionSpec(
     const same = known.find((field) => field['source-id'] === source.id && field.transform === transform)
     return same ?? { 'source-id': source.id, 'field-id': ++last, name: nameOf(column, transform), transform }
   })
-  if (new Set(fields.map((field) => field['field-id'])).size !== fields.length)
+  if (new Set(fields.map((field) => `${field['source-id']} ${field.transform}`)).size !== fields.length)
     throw invalid('partition spec', 'has a column with the same transform twice')
   const spec: PartitionSpec = { 'spec-id': 0, fields }
   bindSpec(spec, schema)
