@@ -192,6 +192,7 @@ class Ingestion {
 
   /** Tells apart what was not taken, and collects the rejected rows with their reasons. */
   private async account(scan: Scan, plan: RowPlan, read: number, valid: number): Promise<Omit<Taken, 'files'>> {
+    const before = await this.collected()
     const malformed = await this.collectMalformed(scan)
     if (read === valid) return { read: read + malformed, rejected: malformed, outside: 0 }
     const counting = plan.outsideSelect()
@@ -199,17 +200,19 @@ class Ingestion {
     const rejected = read - valid - outside
     if (rejected > 0) {
       for (const { file, select } of scan.files) await this.collect(file, plan.rejectedSelect(select))
-      const { found } = await this.connection.one(
-        `SELECT count(*) AS found FROM ${identifier(this.rejects)} WHERE source_file IN (${scan.files.map(({ file }) => literal(file)).join(', ')})`,
-      )
-      if (Number(found) !== rejected + malformed) {
+      const found = (await this.collected()) - before
+      if (found !== rejected + malformed) {
         throw new PhloError(
           'PHLO_INTERNAL',
-          `${scan.name}: ${rejected + malformed} rows were rejected, but ${Number(found)} were found again`,
+          `${scan.name}: ${rejected + malformed} rows were rejected, but ${found} were found again`,
         )
       }
     }
     return { read: read - outside + malformed, rejected: rejected + malformed, outside }
+  }
+
+  private async collected(): Promise<number> {
+    return Number((await this.connection.one(`SELECT count(*) AS rows FROM ${identifier(this.rejects)}`))['rows'])
   }
 
   private async collect(file: string, select: string): Promise<void> {
@@ -315,7 +318,16 @@ class Ingestion {
 
   /** Opens an input, and opens it another way when the first one turns out not to suit it. */
   private async reading<T>(input: SourceInput, take: (scan: Scan) => Promise<T>): Promise<T> {
-    const files = input.type === 'rows' ? await this.rowsAsFile(input) : input
+    if (input.type === 'rows') {
+      const files = await this.rowsAsFile(input)
+      const result = await this.readingFiles(files, take)
+      await this.restoreNames(new Map(files.paths.map((file) => [file, input.name])))
+      return result
+    }
+    return this.readingFiles(input, take)
+  }
+
+  private async readingFiles<T>(files: FileInput, take: (scan: Scan) => Promise<T>): Promise<T> {
     await checkFiles(files.paths)
     const attempt = async (source: FileInput, byPosition: boolean): Promise<T> => {
       try {

@@ -179,6 +179,18 @@ export function ingestEngineContract(
       if (isVersioned(lake.catalog)) assert.equal(await commits(lake.catalog), before + 1)
     })
 
+    using('names the origin of rejected rows, of several inputs of one name, too', async (lake) => {
+      const wrong = () => rowsInput(row('x', '2024-01-01', 1))
+      const file = await lake.file('f.csv', 'id,day,value,note\nx,2024-01-01,1,\n')
+      const csvInput: SourceInput = { type: 'files', format: 'csv', paths: [file] }
+      const result = await lake.ingest([wrong(), wrong(), csvInput, csvInput])
+      assert.deepEqual([result.read, result.written, result.rejected], [4, 0, 4])
+      assert.deepEqual(
+        (await lake.rows('SELECT source_file FROM quarantine.bronze_t')).map((item) => item['source_file']).sort(),
+        [file, file, 'rows', 'rows'],
+      )
+    })
+
     using('keeps read = written + rejected + duplicates', async (lake) => {
       const result = await lake.ingest(
         [rowsInput(row(1, '2024-01-01', 1), row(1, '2024-01-01', 2), row(null, '2024-01-01', 1))],
