@@ -112,14 +112,15 @@ function rulesOfStringFormat(check: ZodDefinition, column: string): ColumnRule[]
       'Use .regex() with a pattern that says it.',
     )
   }
-  return [patternRule(pattern, column, format === 'regex' ? undefined : format)]
+  // People know a pattern of their own as they wrote it, and others by their names.
+  return [patternRule(pattern, column, format === 'regex' ? String(pattern) : format)]
 }
 
-function patternRule(pattern: RegExp, column: string, format: string | undefined): ColumnRule {
+function patternRule(pattern: RegExp, column: string, format: string): ColumnRule {
   return {
     kind: 'pattern',
     regex: re2Pattern(pattern, column),
     caseInsensitive: pattern.flags.includes('i'),
-    ...(format !== undefined && { format }),
+    format,
   }
 }

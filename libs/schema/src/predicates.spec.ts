@@ -218,7 +218,7 @@ describe('predicates of a column', () => {
       ['delay max', 'delay must be below 2000'],
       ['code min-length', 'code must be at least 2 long'],
       ['code starts-with', 'code must start with "A"'],
-      ['code pattern', 'code must match /^\\w+\\z/i'],
+      ['code pattern', 'code must match /^\\w+$/i'],
       ['kind in', 'kind must be one of a, b'],
       ['mail pattern', 'mail must be a valid email'],
       ['share multiple-of', 'share must be a multiple of 0.5'],

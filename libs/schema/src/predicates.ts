@@ -105,9 +105,8 @@ function describeRule(rule: ColumnRule): string {
     case 'max-length':
       return `must be at most ${rule.value} long`
     case 'pattern':
-      return rule.format === undefined
-        ? `must match /${rule.regex}/${rule.caseInsensitive ? 'i' : ''}`
-        : `must be a valid ${rule.format}`
+      if (rule.format === undefined) return `must match /${rule.regex}/${rule.caseInsensitive ? 'i' : ''}`
+      return rule.format.startsWith('/') ? `must match ${rule.format}` : `must be a valid ${rule.format}`
     case 'starts-with':
       return `must start with ${JSON.stringify(rule.value)}`
     case 'ends-with':

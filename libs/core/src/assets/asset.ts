@@ -4,6 +4,7 @@ import {
   type SourceInput,
   type SourceLocation,
   type SourceSpec,
+  type SqlPlace,
   type TableIdentifier,
 } from '@phlo/ports'
 import type { PartitionDefinition } from '../partitions/partition-definition.js'
@@ -111,6 +112,8 @@ export interface IngestionAsset extends AssetBase {
 export interface ModelAsset extends AssetBase {
   readonly kind: 'model'
   readonly sql: string
+  /** Where a place of the SQL stands in the user's own text. */
+  readonly locate?: (place: SqlPlace) => SourceLocation
   /** Tables that the SQL reads, whether assets or not. */
   readonly inputs: readonly TableIdentifier[]
   readonly partitionBy: readonly string[]

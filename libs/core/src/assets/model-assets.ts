@@ -31,6 +31,7 @@ export function modelAssets(models: readonly TransformModel[], others: readonly 
       .slice(0, 16),
     location: model.location,
     sql: model.sql,
+    ...(model.locate && { locate: model.locate }),
     inputs: model.inputs,
     partitionBy: model.partitionBy,
     columnDocs: model.columnDocs,

@@ -1,4 +1,4 @@
-import { formatIdentifier } from '@phlo/ports'
+import { formatIdentifier, type MaterializeRequest, relocateStatementError } from '@phlo/ports'
 import type { ModelAsset } from '../assets/asset.js'
 import type { StepName } from '../events/run-events.js'
 import { assetStateProperties, snapshotIdOf } from '../plan/asset-state.js'
@@ -13,7 +13,7 @@ export async function runModel(scope: RunScope, asset: ModelAsset, step: StepNam
     inputs[name] = snapshotIdOf(await scope.catalog.loadTable(input, { ref: scope.branch }))
     scope.reads.add(name)
   }
-  const result = await scope.queries.materialize({
+  const request: MaterializeRequest = {
     target: asset.target,
     sql: asset.sql,
     ref: scope.branch,
@@ -26,6 +26,9 @@ export async function runModel(scope: RunScope, asset: ModelAsset, step: StepNam
     message: `Materialize ${asset.key}`,
     onProgress: (progress) => scope.journal.record({ type: 'step-progress', step, progress }),
     signal: scope.signal,
+  }
+  const result = await scope.queries.materialize(request).catch((error: unknown) => {
+    throw asset.locate ? relocateStatementError(error, asset.locate) : error
   })
   scope.writes.add(asset.key)
   const { snapshotId: _, ...event } = result
