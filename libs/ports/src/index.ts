@@ -80,7 +80,9 @@ export {
   type QueryEngineSupports,
   type QueryOptions,
   type QueryResult,
+  relocateStatementError,
   type SqlParameter,
+  statementFile,
   type StatementProgress,
   type StatementTable,
 } from './query-engine.js'

@@ -1,7 +1,28 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
+import { isPhloError, PhloError, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
+import type { SqlPlace } from './transformer.js'
+
+/** Stands for the file in the location of an error in a statement: an engine knows of no file. */
+export const statementFile = '<sql>'
+
+/**
+ * An engine's error in a statement, with its place in the text that the statement was made from; every other error, and
+ * one without a place, as it is.
+ */
+export function relocateStatementError(error: unknown, locate: (place: SqlPlace) => SourceLocation): unknown {
+  if (!isPhloError(error) || error.location?.file !== statementFile || error.location.line === undefined) return error
+  const { code, message, hint, retryable, context, location, cause } = error
+  return new PhloError(code, message, {
+    ...(hint !== undefined && { hint }),
+    retryable,
+    context,
+    location: locate({ line: location.line as number, column: location.column ?? 1 }),
+    cause,
+  })
+}
 
 /** A value bound to a parameter of a statement. Dates travel as ISO 8601 text. */
 export type SqlParameter = string | number | bigint | boolean | null
@@ -78,7 +99,8 @@ export interface QueryEngineSupports {
 
 /**
  * Runs SQL over the catalog's tables. Statements name tables `namespace.table`; they reach nothing else: no file, no
- * network, no setting. Adapters throw PHLO_SQL_INVALID (with line and column in the statement), PHLO_SQL_FORBIDDEN,
+ * network, no setting. Adapters throw PHLO_SQL_INVALID (at {@link statementFile}, with line and column in the statement),
+ * PHLO_SQL_FORBIDDEN,
  * PHLO_TABLE_NOT_FOUND, PHLO_RUN_CANCELLED (signal) and PHLO_ENGINE_FAILED.
  */
 export interface QueryEngine {

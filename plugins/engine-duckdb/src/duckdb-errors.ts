@@ -1,4 +1,4 @@
-import { errorMessage, isPhloError, PhloError } from '@phlo/ports'
+import { errorMessage, isPhloError, PhloError, statementFile } from '@phlo/ports'
 
 /** DuckDB's own kinds of errors that are the statement's fault. */
 const statementFaults =
@@ -36,7 +36,7 @@ export function toEngineError(error: unknown, statement?: UserStatement): PhloEr
     return new PhloError('PHLO_ENGINE_FAILED', message, { cause: error })
   const position = offset && positionIn(offset, statement)
   return new PhloError('PHLO_SQL_INVALID', oneLine(message), {
-    ...(position && { location: { file: sqlFile, ...position } }),
+    ...(position && { location: { file: statementFile, ...position } }),
     cause: error,
   })
 }
@@ -47,9 +47,6 @@ export function cancelled(cause: unknown): PhloError {
     ? cause
     : new PhloError('PHLO_RUN_CANCELLED', 'The query was cancelled', { cause })
 }
-
-/** Stands for the file in locations of statements, which come from no file that the engine knows. */
-export const sqlFile = '<sql>'
 
 /** DuckDB counts bytes when it binds and runs, and characters when it parses. */
 interface ErrorOffset {

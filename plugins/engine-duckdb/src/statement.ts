@@ -1,6 +1,6 @@
-import { formatIdentifier, PhloError, type TableIdentifier } from '@phlo/ports'
+import { formatIdentifier, PhloError, statementFile, type TableIdentifier } from '@phlo/ports'
 import { literal } from './duckdb-dialect.js'
-import { lineAndColumn, sqlFile, textOffset } from './duckdb-errors.js'
+import { lineAndColumn, textOffset } from './duckdb-errors.js'
 import type { Connection } from './duckdb-host.js'
 
 /** What a statement of a user names. */
@@ -37,7 +37,7 @@ export async function inspectStatement(connection: Connection, sql: string): Pro
     const count = Number(parsed.position)
     throw new PhloError('PHLO_SQL_INVALID', `SQL does not parse: ${parsed.error_message ?? 'unknown problem'}`, {
       ...(Number.isFinite(count) && {
-        location: { file: sqlFile, ...lineAndColumn(sql, textOffset(sql, { unit: 'characters', count })) },
+        location: { file: statementFile, ...lineAndColumn(sql, textOffset(sql, { unit: 'characters', count })) },
       }),
     })
   }
@@ -151,7 +151,9 @@ class Walk {
   /** DuckDB counts bytes here; where it knows no place, the count is beyond any text. */
   private location(count: number | undefined) {
     return count !== undefined && count <= Buffer.byteLength(this.sql)
-      ? { location: { file: sqlFile, ...lineAndColumn(this.sql, textOffset(this.sql, { unit: 'bytes', count })) } }
+      ? {
+          location: { file: statementFile, ...lineAndColumn(this.sql, textOffset(this.sql, { unit: 'bytes', count })) },
+        }
       : {}
   }
 }
