@@ -232,3 +232,26 @@ describe('A mistake in a workflow', () => {
     expect(stderr).toMatch(/workflows\/orders\.ts:3/)
   }, 60_000)
 })
+
+describe('A mistake in a model', () => {
+  const model = 'workflows/transforms/dbt/models/gold/revenue.sql'
+
+  it('is named by its place in the file, before the template was rendered', async () => {
+    const project = await create({
+      ...shop,
+      [model]: `{{ config(tags=['money']) }}\nselect\n  day, {{ var('a', '1') }} as one, sum(amont) as amount\nfrom {{ source('shop', 'orders') }} group by all\n`,
+    })
+    const { code, stdout } = await project.phlo(['run'])
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/PHLO_SQL_INVALID .*"amont" not found/)
+    expect(stdout).toContain(`${model}:3:40`)
+  }, 60_000)
+
+  it('of a name is told with the nearest one, before anything runs', async () => {
+    const project = await create({ ...shop, [model]: `select 1 as day\nfrom {{ ref('revenu') }}\n` })
+    const { code, stderr } = await project.phlo(['run'])
+    expect(code).toBe(1)
+    expect(stderr).toContain(`${model}:2`)
+    expect(stderr).toMatch(/Did you mean revenue\?/)
+  }, 60_000)
+})

@@ -73,7 +73,7 @@ export interface LoadContext {
   readonly run: { readonly id: string; readonly ref: string }
   readonly signal: AbortSignal
   /** Runs SQL at the run's branch and gives the rows. */
-  query(sql: string): Promise<readonly Readonly<Record<string, unknown>>[]>
+  readonly query: (sql: string) => Promise<readonly Readonly<Record<string, unknown>>[]>
 }
 
 export interface LoadPartition {
