@@ -114,21 +114,30 @@ function checkScheduleNames(schedules: readonly Schedule[]): void {
   })
 }
 
+/** The asset with that key, or else the only one whose table has that name. Throws PHLO_ASSET_UNKNOWN. */
+function assetNamed(assets: readonly Asset[], name: string, location: SourceLocation | undefined): Asset {
+  const fault = (problem: string, hint: string) =>
+    new PhloError('PHLO_ASSET_UNKNOWN', `Checks are declared for ${JSON.stringify(name)}, which is ${problem}`, {
+      hint,
+      ...(location && { location }),
+    })
+  const exact = assets.find(({ key }) => key === name)
+  if (exact) return exact
+  const [first, ...others] = assets.filter(({ target }) => target.name === name)
+  if (first && others.length === 0) return first
+  if (first) throw fault('several assets', `Name one of ${[first, ...others].map(({ key }) => key).join(', ')}.`)
+  const near = nearest(
+    name,
+    assets.flatMap(({ key, target }) => [key, target.name]),
+  )
+  throw fault('no asset', near === undefined ? 'Name an asset of the project.' : `Did you mean ${near}?`)
+}
+
 /** The assets with the checks that were declared apart from them. Throws PHLO_ASSET_UNKNOWN for checks of no asset. */
 export function withQuality(assets: readonly Asset[], quality: readonly DeclaredQuality[]): Asset[] {
   const extra = new Map<string, AssetCheck[]>()
   for (const { table, checks, location } of quality) {
-    const asset = assets.find(({ key, target }) => key === table || target.name === table)
-    if (!asset) {
-      const near = nearest(
-        table,
-        assets.flatMap(({ key, target }) => [key, target.name]),
-      )
-      throw new PhloError('PHLO_ASSET_UNKNOWN', `Checks are declared for ${JSON.stringify(table)}, which is no asset`, {
-        hint: near === undefined ? 'Name an asset of the project.' : `Did you mean ${near}?`,
-        ...(location && { location }),
-      })
-    }
+    const asset = assetNamed(assets, table, location)
     extra.set(asset.key, [...(extra.get(asset.key) ?? []), ...checks])
   }
   return assets.map((asset) => {

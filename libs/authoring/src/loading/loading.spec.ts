@@ -138,6 +138,16 @@ schedule({ name: 'nightly', cron: '0 3 * * *', selection: ['a'] })
       },
     ],
     [
+      'checks of a name that two tables have',
+      `${declare('a')}ingestion({ name: 'a', namespace: 'raw', schema: Row }, () => [])\nquality('a', (t) => [t.notNull('id')])\n`,
+      {
+        code: 'PHLO_ASSET_UNKNOWN',
+        message: 'Checks are declared for "a", which is several assets',
+        hint: 'Name one of bronze.a, raw.a.',
+        at: 'workflows/a.ts:5:1',
+      },
+    ],
+    [
       'two checks of one name',
       `${declare('a')}quality(a, (t) => [t.notNull('id')])\nquality(a, (t) => [t.notNull('id')])\n`,
       {

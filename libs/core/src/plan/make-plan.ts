@@ -68,7 +68,7 @@ class Planner {
     return { steps, fresh }
   }
 
-  /** Named on the command line: then it runs even when it is fresh. */
+  /** Named on the command line: then it runs even when it is fresh. Of partitions, only those named themselves do. */
   private get askedFor(): boolean {
     return (this.request.selection ?? []).length > 0 || this.request.force === true
   }
