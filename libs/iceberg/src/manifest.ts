@@ -129,7 +129,7 @@ function entrySchema(partition: readonly BoundPartitionField[]): AvroSchema {
 }
 
 /** Avro names allow letters, digits and `_`; others become `_x` and their code, as Iceberg's own writers do. */
-export function avroName(name: string): string {
+function avroName(name: string): string {
   const escaped = name.replace(/[^A-Za-z0-9_]/g, (char) => `_x${char.codePointAt(0)?.toString(16).toUpperCase() ?? ''}`)
   return /^[0-9]/.test(escaped) ? `_${escaped}` : escaped
 }

@@ -37,7 +37,7 @@ export interface StagedSnapshot {
 }
 
 /** A random positive 63-bit id. Spec: "Snapshots". */
-export function newSnapshotId(): bigint {
+function newSnapshotId(): bigint {
   return BigInt.asUintN(63, randomBytes(8).readBigUInt64BE()) || 1n
 }
 

@@ -167,7 +167,7 @@ def describe(request):
         "version": metadata.format_version,
         "uuid": str(metadata.table_uuid),
         "lastColumnId": metadata.last_column_id,
-        "lastSequence": metadata.last_sequence_number,
+        "lastSequence": getattr(metadata, "last_sequence_number", 0),
         "schema": json.loads(table.schema().model_dump_json()),
         "spec": json.loads(table.spec().model_dump_json()),
         "lastPartitionId": metadata.last_partition_id,
@@ -525,6 +525,9 @@ def write(request):
         table.delete(expression(request["filter"]))
     elif mode == "upsert":
         table.upsert(arrow_of(table, request["rows"]), join_cols=request["key"])
+    elif mode == "upgrade":
+        with table.transaction() as transaction:
+            transaction.upgrade_table_version(2)
     elif mode == "add-column":
         with table.update_schema() as update:
             update.add_column(request["column"], type_of(request["type"]))

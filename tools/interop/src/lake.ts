@@ -17,7 +17,7 @@ import {
 import { LocalObjectStore } from '@phlo/storage-local'
 import { type RecordBatch, Table, tableToIPC } from 'apache-arrow'
 
-export function table(text: string): TableIdentifier {
+function table(text: string): TableIdentifier {
   const identifier = parseIdentifier(text)
   if (!identifier) throw new Error(text)
   return identifier

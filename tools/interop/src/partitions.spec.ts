@@ -62,6 +62,27 @@ describe('partitions', () => {
     ])
   })
 
+  it('of several fields of one type', async () => {
+    const rows = [
+      { id: 0, a: '1.50', b: '-1.50', u: 'f79c3e09-677c-4bbd-a479-3f349cb785e7', w: null },
+      { id: 1, a: null, b: '9999999.99', u: null, w: '00000000-0000-0000-0000-000000000000' },
+    ]
+    const schema = columns({ id: 'int!', a: 'decimal(9, 2)', b: 'decimal(9, 2)', u: 'uuid', w: 'uuid' })
+    await readers.lake.ingest('parts.alike', schema, rows, {
+      partitioning: [
+        { column: 'a', transform: 'identity' },
+        { column: 'b', transform: 'truncate[100]' },
+        { column: 'b', transform: 'bucket[4]' },
+        { column: 'b', transform: 'bucket[8]' },
+        { column: 'u', transform: 'identity' },
+        { column: 'w', transform: 'identity' },
+      ],
+    })
+    await readers.expectRows('parts.alike', rows)
+    const { described } = await readers.expectSound('parts.alike')
+    expect(described.spec.fields.map(({ name }) => name)).toEqual(['a', 'b_trunc', 'b_bucket', 'b_bucket_8', 'u', 'w'])
+  })
+
   it('of bytes, by what a query gives', async () => {
     const { lake } = readers
     await lake.materialize(

@@ -311,7 +311,7 @@ describe('Avro containers', () => {
           expect((error as { code?: string }).code).toMatch(/^PHLO_ICEBERG_(INVALID|UNSUPPORTED)$/)
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     )
   })
 
@@ -330,7 +330,7 @@ describe('Avro containers', () => {
           }
         }
       }),
-      { numRuns: 3000 },
+      { numRuns: 1500 },
     )
   })
 
