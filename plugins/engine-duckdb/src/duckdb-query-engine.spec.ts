@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { CatalogChange, IcebergType, NestedField } from '@phlo/ports'
 import { plainRows } from '@phlo/ports/testing'
 import fc from 'fast-check'
+import { parsePartitionBy } from './duckdb-query-engine.js'
 import { withoutTerminator } from './statement.js'
 import { table, TestLake, z } from './testing/lake.js'
 
@@ -569,6 +570,31 @@ describe('Arrow values', () => {
 })
 
 describe('partitioned writes', () => {
+  it('are asked for by a column or a transform of one, as Iceberg and SQL write it', () => {
+    for (const [text, column, transform] of [
+      ['region', 'region', 'identity'],
+      [' "my region" ', 'my region', 'identity'],
+      ['day(flown_at)', 'flown_at', 'day'],
+      ['Days( "flown at" )', 'flown at', 'day'],
+      ['bucket(16, id)', 'id', 'bucket[16]'],
+      ['truncate(name, 4)', 'name', 'truncate[4]'],
+      ['hour(été)', 'été', 'hour'],
+    ])
+      expect(parsePartitionBy(text as string)).toEqual({ column, transform })
+    for (const wrong of ['dayy(at)', 'bucket(id)', 'bucket(0, id)', 'truncate(-1, id)'])
+      expect(() => parsePartitionBy(wrong)).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/^PHLO_/) as unknown }),
+      )
+  })
+
+  it('by a column that the result has not are refused, and nothing is made', async () => {
+    await expect(lake.put('a.t', 'SELECT 1 AS id', { partitionBy: ['day(at)'] })).rejects.toMatchObject({
+      code: expect.stringMatching(/^PHLO_/) as unknown,
+      message: expect.stringContaining('at') as unknown,
+    })
+    expect(await lake.catalog.listTables()).toEqual([])
+  })
+
   it('make one file a partition, also of rows in no order, on several threads', async () => {
     await lake.close()
     lake = await TestLake.open({ threads: 2 })

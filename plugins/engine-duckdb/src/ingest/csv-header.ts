@@ -89,7 +89,7 @@ function endOfRecord(text: string): number | undefined {
 }
 
 /** RFC 4180: fields may stand in double quotes, a doubled quote within is one. */
-export function splitRecord(text: string, delimiter: string): string[] {
+function splitRecord(text: string, delimiter: string): string[] {
   const fields: string[] = []
   let field = ''
   let quoted = false

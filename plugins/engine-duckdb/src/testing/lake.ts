@@ -104,6 +104,6 @@ export function table(text: string): TableIdentifier {
   return identifier
 }
 
-export function rowsOf(schema: z.ZodObject): RowSchema {
+function rowsOf(schema: z.ZodObject): RowSchema {
   return rowSchemaFromZod(schema).rows
 }
