@@ -151,6 +151,18 @@ describe('a plan', () => {
     })
   })
 
+  it('takes all partitions in again when their source changed, and remembers which it did from the new one', async () => {
+    const asset = files('bronze.a', {
+      partitions: { unit: 'day', column: 'at', start: day('2024-06-01'), end: day('2024-06-11') },
+    })
+    await project.run([asset], {}, { sources: [source] })
+    expect(await plan([asset])).toEqual({ steps: [], fresh: ['bronze.a'] })
+    version = 'v2'
+    expect((await plan([asset])).steps).toEqual([['bronze.a', '10 days its source changed', '2024-06-01..2024-06-10']])
+    await project.run([asset], { partition: '2024-06-01' }, { sources: [source] })
+    expect((await plan([asset])).steps).toEqual([['bronze.a', '9 days missing', '2024-06-02..2024-06-10']])
+  })
+
   it('asks for nothing that no asset is', async () => {
     await expect(plan([files('bronze.a')], { selection: ['bronze.b'] })).rejects.toMatchObject({
       code: 'PHLO_ASSET_UNKNOWN',
