@@ -50,6 +50,7 @@ import { RowPlan } from './ingest/row-plan.js'
 import { writeRows } from './ingest/rows-file.js'
 import type { Scan } from './ingest/scan.js'
 import { asSourceError, checkFiles } from './ingest/source-files.js'
+import { requireReadable } from './statement.js'
 import { commitTables, type OpenTable, openTable } from './tables/commit-table.js'
 import { ParquetWriter, type StagedFile, storeFiles } from './tables/parquet-writer.js'
 
@@ -77,6 +78,7 @@ export class DuckDbIngestEngine implements IngestEngine {
   }
 
   async ingest(request: IngestRequest): Promise<IngestResult> {
+    requireReadable(request.target)
     return this.host.connect(
       (connection) => new Ingestion(request, connection, this.host, this.store, this.catalog, this.stagingRoot).run(),
       request.signal,

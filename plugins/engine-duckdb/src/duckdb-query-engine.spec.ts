@@ -183,6 +183,18 @@ describe('names', () => {
     expect(await rows('SELECT id FROM a.t')).toEqual([{ id: 2 }])
   })
 
+  it('refuses tables that SQL could not name afterwards', async () => {
+    for (const namespace of [['main'], ['Temp'], ['information_schema'], ['a', 'b'], []]) {
+      const target = { namespace, name: 't' }
+      await expect(lake.put('a.t', 'SELECT 1 AS id', { target })).rejects.toMatchObject({ code: 'PHLO_UNSUPPORTED' })
+      const inputs = [{ type: 'rows' as const, name: 'rows', rows: [{ id: 1 }] }]
+      await expect(lake.ingest(z.object({ id: z.int() }), { inputs, target })).rejects.toMatchObject({
+        code: 'PHLO_UNSUPPORTED',
+      })
+    }
+    expect(await lake.catalog.listTables()).toEqual([])
+  })
+
   it('finds the end of a statement behind texts, names, comments and dollar quotes', () => {
     for (const [sql, expected] of [
       ['SELECT 1', 'SELECT 1'],
@@ -223,6 +235,10 @@ describe('errors', () => {
       code: 'PHLO_SQL_INVALID',
       message: 'Binder Error: Referenced column "nope" not found in FROM clause! Candidate bindings: "id"',
     })
+  })
+
+  it('tell that a table is made without parameters', async () => {
+    await expect(lake.put('a.t', 'SELECT $1 AS id')).rejects.toMatchObject({ code: 'PHLO_SQL_INVALID' })
   })
 
   it('name a column whose type Iceberg has not, and structs without names', async () => {

@@ -20,7 +20,7 @@ import {
 import { duckdbDialect, identifier } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { columnOfResult, duckdbType } from './duckdb-types.js'
-import { inspectStatement, withoutTerminator } from './statement.js'
+import { inspectStatement, requireReadable, withoutTerminator } from './statement.js'
 import { commitTables, openTable } from './tables/commit-table.js'
 import { LakeViews } from './tables/lake-views.js'
 import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
@@ -90,6 +90,7 @@ export class DuckDbQueryEngine implements QueryEngine {
   }
 
   async materialize(request: MaterializeRequest): Promise<MaterializeResult> {
+    requireReadable(request.target)
     return this.host.connect(async (connection) => {
       const views = await this.attach(connection, request.sql, request)
       try {
@@ -169,6 +170,8 @@ ${select}
     const { names, types } = await connection.guard(
       async () => {
         const statement = await connection.raw.prepare(select)
+        if (statement.parameterCount > 0)
+          throw new PhloError('PHLO_SQL_INVALID', 'A SELECT that makes a table takes no parameters')
         const columns = Array.from({ length: statement.columnCount }, (_, index) => index)
         return {
           names: columns.map((index) => statement.columnName(index)),

@@ -1,5 +1,5 @@
 import { formatIdentifier, PhloError, statementFile, type TableIdentifier } from '@phlo/ports'
-import { literal } from './duckdb-dialect.js'
+import { literal, tableName } from './duckdb-dialect.js'
 import { lineAndColumn, textOffset } from './duckdb-errors.js'
 import type { Connection } from './duckdb-host.js'
 
@@ -19,6 +19,23 @@ const harmlessTableFunctions = new Set([
   'json_tree',
   'regexp_split_to_table',
 ])
+
+/** Schemas that DuckDB has by itself, so that a namespace of that name could not be read. */
+const engineSchemas = new Set(['information_schema', 'pg_catalog', 'main', 'temp', 'system'])
+
+/** Throws PHLO_UNSUPPORTED for a table that SQL could not name afterwards. */
+export function requireReadable(table: TableIdentifier): void {
+  tableName(table)
+  if (engineSchemas.has((table.namespace[0] ?? '').toLowerCase())) {
+    throw new PhloError(
+      'PHLO_UNSUPPORTED',
+      `${formatIdentifier(table)}: DuckDB keeps the name ${table.namespace[0] ?? ''} for itself`,
+      {
+        hint: 'Choose another namespace.',
+      },
+    )
+  }
+}
 
 /**
  * Looks at a statement before it runs: it must be one SELECT that reads nothing but tables of the catalog.
@@ -132,7 +149,7 @@ class Walk {
       })
     }
     // DuckDB's own catalogs tell of the engine, not of the lake.
-    if (['information_schema', 'pg_catalog', 'main', 'temp', 'system'].includes(schema.toLowerCase())) {
+    if (engineSchemas.has(schema.toLowerCase())) {
       throw new PhloError('PHLO_SQL_FORBIDDEN', `${schema}.${name} is a table of the engine’s own`, at)
     }
     const identifier: TableIdentifier = { namespace: [schema], name }
