@@ -4,7 +4,7 @@ import { isLeaf, type Page, type PagePointer, type TreeValue } from './tree-page
 import { type Root, unstored } from './tree.js'
 
 /** The version of the on-disk format that this code writes. */
-export const formatVersion = 1
+const formatVersion = 1
 
 /** A commit, with the pages of its tree that no earlier commit has. Named by the hash of its bytes. */
 export interface CommitObject {

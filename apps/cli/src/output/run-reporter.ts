@@ -171,7 +171,7 @@ export function indent(text: string, spaces = 4): string {
 }
 
 /** Rows that failed, most telling columns first come as they come. */
-export function sampleText(terminal: Terminal, sample: readonly Readonly<Record<string, unknown>>[]): string {
+function sampleText(terminal: Terminal, sample: readonly Readonly<Record<string, unknown>>[]): string {
   const names = Object.keys(sample[0] ?? {})
   return textTable(
     terminal,
