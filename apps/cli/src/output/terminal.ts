@@ -27,8 +27,10 @@ export class Terminal {
     this.redact = redact
   }
 
+  /** Characters of a line; some terminals do not know, or say 0. */
   get width(): number {
-    return this.out.columns ?? 100
+    const { columns = 0 } = this.out
+    return columns > 0 ? columns : 100
   }
 
   /** What the command was asked for. */
