@@ -7,12 +7,12 @@ import {
   type IngestionAsset,
   type LoadContext,
   type LoadResult,
-  nearest,
   type PartitionDefinition,
 } from '@phlo/core'
 import {
   formatIdentifier,
   isPhloError,
+  nearest,
   parseIdentifier,
   PhloError,
   type RowSchema,

@@ -27,7 +27,6 @@ export { CheckRunner, type CheckTarget } from './checks/check-runner.js'
 export { failedFraction, verdict, type VerdictRules } from './checks/verdict.js'
 export { type ErrorInfo, errorInfo } from './events/error-info.js'
 export type { RunEvent, RunOutcome, StepName } from './events/run-events.js'
-export { nearest } from './nearest.js'
 export { type Interval, IntervalSet } from './partitions/interval-set.js'
 export {
   countPartitions,

@@ -1,10 +1,11 @@
-import { currentSnapshot, nearest, parseRefSpec, resolveRef, rowCount } from '@phlo/core'
+import { currentSnapshot, parseRefSpec, resolveRef, rowCount } from '@phlo/core'
 import { currentSchema, formatType, planScan, refSnapshot, snapshotAsOf, snapshotById } from '@phlo/iceberg'
 import {
   type Catalog,
   CatalogPort,
   formatIdentifier,
   type LoadedTable,
+  nearest,
   type ObjectStore,
   ObjectStorePort,
   parseIdentifier,

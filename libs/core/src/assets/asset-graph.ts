@@ -1,5 +1,4 @@
-import { PhloError } from '@phlo/ports'
-import { nearest } from '../nearest.js'
+import { nearest, PhloError } from '@phlo/ports'
 import type { Asset, AssetKey } from './asset.js'
 
 /** Assets and what they are made of, checked: every name is there once, and nothing goes in circles. */

@@ -1,7 +1,7 @@
+import { nearest } from '@phlo/ports'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import type { TransformModel } from '@phlo/ports'
-import { nearest } from '../nearest.js'
 import { ingested, model, table } from '../testing/test-project.js'
 import { quarantineOf } from './asset.js'
 import { AssetGraph } from './asset-graph.js'

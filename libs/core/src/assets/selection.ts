@@ -1,5 +1,4 @@
-import { PhloError } from '@phlo/ports'
-import { nearest } from '../nearest.js'
+import { nearest, PhloError } from '@phlo/ports'
 import type { Asset, AssetKey } from './asset.js'
 import type { AssetGraph } from './asset-graph.js'
 

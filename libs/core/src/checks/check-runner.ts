@@ -6,6 +6,7 @@ import {
   formatIdentifier,
   isPhloError,
   issuePath,
+  nearest,
   PhloError,
   type QueryEngine,
   type SqlDialect,
@@ -14,7 +15,6 @@ import {
 } from '@phlo/ports'
 import type { AssetCheck, AssetKey } from '../assets/asset.js'
 import { errorInfo } from '../events/error-info.js'
-import { nearest } from '../nearest.js'
 import { type PlainRow, readRows } from '../result-rows.js'
 import { type CheckResult, sampleSize } from './check-result.js'
 import { verdict } from './verdict.js'
@@ -81,6 +81,18 @@ export class CheckRunner {
       }
     }
     return checks.map((check) => results.get(check) as CheckResult)
+  }
+
+  /** Names of the tables that a check reads; none for one that cannot run, which running it will tell. */
+  async tables(target: CheckTarget, check: AssetCheck): Promise<readonly string[]> {
+    const relation = this.relation(target, check.scope)
+    try {
+      const prepared = await this.prepare(target, check, new Date())
+      const sql = failingRowsSql(relation, prepared.compiled) ?? sharedScan(relation, [prepared], this.engine.dialect)
+      return (await this.engine.tables(sql)).map(({ identifier }) => formatIdentifier(identifier))
+    } catch {
+      return []
+    }
   }
 
   /** Validates the options, finds the columns and compiles. */

@@ -1,5 +1,12 @@
-import { type Catalog, isPhloError, isVersioned, mainBranch, PhloError, type VersionedCatalog } from '@phlo/ports'
-import { nearest } from '../nearest.js'
+import {
+  type Catalog,
+  isPhloError,
+  isVersioned,
+  mainBranch,
+  nearest,
+  PhloError,
+  type VersionedCatalog,
+} from '@phlo/ports'
 
 /**
  * Where to read: a branch, a tag or a commit's id, perhaps as it stood at a time: `main`, `v1`, `main@{2026-01-01T00:00Z}`,

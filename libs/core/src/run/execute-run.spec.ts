@@ -218,6 +218,22 @@ describe('a run', () => {
     })
   })
 
+  it('checks against another table only once the run has written it', async () => {
+    const reading = checked({ query: 'id NOT IN (SELECT id FROM gold.z) AND fails(0)' }, { name: 'refers' })
+    const assets = [
+      { ...model('gold.a', []), checks: [reading, checked({ rows: 'fails(0)' }, { name: 'own' })] },
+      model('gold.z', ['gold.a']),
+    ]
+    expect(await project.run(assets)).toMatchObject({ status: 'succeeded', checks: 2 })
+    const order = project.events
+      .filter(({ type }) => type === 'step-finished' || type === 'check-finished')
+      .map(({ data }) => {
+        const { step, check } = data as { step?: { asset: string }; check?: { name: string } }
+        return step?.asset ?? check?.name
+      })
+    expect(order).toEqual(['gold.a', 'own', 'gold.z', 'refers'])
+  })
+
   it('names the kinds of source that there are when an asset reads from another', async () => {
     const source = { kind: 'static', spec: { kind: 'file', options: {} } } as const
     const files = { kind: 'files', read: async () => ({ inputs: [] }), version: async () => undefined }

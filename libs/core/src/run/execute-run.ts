@@ -8,7 +8,7 @@ import { RunJournal } from '../events/run-journal.js'
 import { makePlan, type PlanRequest } from '../plan/make-plan.js'
 import type { Plan, PlannedStep } from '../plan/plan.js'
 import { tidyBranches } from './branch-retention.js'
-import { checkAsset } from './check-step.js'
+import { Audit } from './audit.js'
 import { Heartbeat } from './heartbeat.js'
 import { runIngestion } from './ingest-step.js'
 import { runModel } from './model-step.js'
@@ -114,12 +114,13 @@ class Run {
       reads: new Set<string>(),
       writes: new Set<string>(),
     }
+    const audit = new Audit(scope)
     try {
       for (const [index, step] of this.plan.steps.entries()) {
         scope.signal.throwIfAborted()
         await this.step(scope, step)
         const isLast = this.plan.steps[index + 1]?.asset !== step.asset
-        if (isLast && !this.failed.has(step.asset)) await this.audit(scope, step.asset)
+        if (isLast) await this.audit(scope, audit, step.asset, this.plan.steps.slice(index + 1))
       }
       scope.signal.throwIfAborted()
     } catch (error) {
@@ -219,12 +220,15 @@ class Run {
     }
   }
 
-  /** Runs an asset's checks over what the run wrote. */
-  private async audit(scope: RunScope, key: AssetKey): Promise<void> {
+  /** Checks the asset that was written last, and those that waited for it. */
+  private async audit(scope: RunScope, audit: Audit, key: AssetKey, next: readonly PlannedStep[]): Promise<void> {
     const asset = scope.graph.get(key)
-    if (!asset) return
-    const steps = this.plan.steps.filter((step) => step.asset === key)
-    for (const check of await checkAsset(scope, asset, steps)) this.checked(check)
+    const ahead = new Set(next.map((step) => step.asset))
+    if (asset && !this.failed.has(key)) {
+      const steps = this.plan.steps.filter((step) => step.asset === key)
+      for (const check of await audit.written(asset, steps, ahead)) this.checked(check)
+    }
+    for (const check of await audit.waited(ahead)) this.checked(check)
   }
 
   private checked(check: CheckResult): void {

@@ -1,6 +1,7 @@
 import {
   errorMessage,
   isPhloError,
+  nearest,
   PhloError,
   type Source,
   type SourceInput,
@@ -9,7 +10,6 @@ import {
   type SourceSpec,
 } from '@phlo/ports'
 import type { IngestionAsset, LoadContext, LoadResult } from '../assets/asset.js'
-import { nearest } from '../nearest.js'
 
 /** What an ingestion asset has to read, from a source plugin or from its own function. */
 export async function readSource(

@@ -5,13 +5,13 @@ import {
   errorMessage,
   hasSystemCode,
   isPhloError,
+  nearest,
   PhloError,
-  type PluginManifest,
   pluginApiVersion,
+  type PluginManifest,
   type SourceLocation,
 } from '@phlo/ports'
 import { resolve } from 'import-meta-resolve'
-import { nearest } from '../nearest.js'
 import { invalidConfig, type ChosenPlugin, type LoadedProject } from './project-config.js'
 
 /** A plugin that is found, checked, and whose options are valid. */

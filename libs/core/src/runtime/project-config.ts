@@ -1,7 +1,6 @@
 import { readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
-import { hasSystemCode, issuePath, PhloError, type StandardIssue } from '@phlo/ports'
-import { nearest } from '../nearest.js'
+import { hasSystemCode, issuePath, nearest, PhloError, type StandardIssue } from '@phlo/ports'
 import { Environment } from './environment.js'
 import { defaultPlugins, type PluginUse, ProjectConfig, type ProfilePlace, profilePlaces } from './config-schema.js'
 import { YamlDocument } from './yaml-document.js'

@@ -1,0 +1,69 @@
+import { PhloError } from '@phlo/ports'
+import type { Asset, AssetCheck, AssetKey } from '../assets/asset.js'
+import type { CheckResult } from '../checks/check-result.js'
+import type { CheckTarget } from '../checks/check-runner.js'
+import type { Interval } from '../partitions/interval-set.js'
+import type { PlannedStep } from '../plan/plan.js'
+import { partitionFilter } from './partition-filter.js'
+import type { RunScope } from './run-scope.js'
+
+/** Runs checks of assets on the run's branch, each as soon as the run has written every table that it reads. */
+export class Audit {
+  private readonly scope: RunScope
+  private waiting: { readonly target: CheckTarget; readonly check: AssetCheck; readonly tables: readonly string[] }[] =
+    []
+
+  constructor(scope: RunScope) {
+    this.scope = scope
+  }
+
+  /** Results of an asset's checks, now that `steps` have written it; `ahead` is what the run has yet to write. */
+  async written(asset: Asset, steps: readonly PlannedStep[], ahead: ReadonlySet<AssetKey>): Promise<CheckResult[]> {
+    if (asset.checks.length === 0) return []
+    const { checkRunner, signal } = this.scope
+    const target = await checkTarget(this.scope, asset, steps)
+    const ready: AssetCheck[] = []
+    for (const check of asset.checks) {
+      const tables = ahead.size > 0 ? await checkRunner.tables(target, check) : []
+      if (tables.some((table) => ahead.has(table))) this.waiting.push({ target, check, tables })
+      else ready.push(check)
+    }
+    return checkRunner.run(target, ready, signal)
+  }
+
+  /** Results of the checks that waited for nothing that is still ahead. */
+  async waited(ahead: ReadonlySet<AssetKey>): Promise<CheckResult[]> {
+    const ready = this.waiting.filter(({ tables }) => !tables.some((table) => ahead.has(table)))
+    this.waiting = this.waiting.filter((item) => !ready.includes(item))
+    const results: CheckResult[] = []
+    for (const { target, check } of ready) {
+      results.push(...(await this.scope.checkRunner.run(target, [check], this.scope.signal)))
+    }
+    return results
+  }
+}
+
+/** The rows that an asset's checks look at: those of partition scope at the partitions that the run wrote. */
+async function checkTarget(scope: RunScope, asset: Asset, steps: readonly PlannedStep[]): Promise<CheckTarget> {
+  const table = await scope.catalog.loadTable(asset.target, { ref: scope.branch })
+  const schema = table?.metadata.schemas.find((item) => item['schema-id'] === table.metadata['current-schema-id'])
+  if (!schema) throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table ${asset.key} at ${scope.branch}`)
+  const intervals = steps
+    .map(({ interval }) => interval)
+    .filter((interval): interval is Interval => interval !== undefined)
+  const partitioned =
+    asset.kind === 'ingestion' && asset.partitions && intervals.length > 0 ? asset.partitions : undefined
+  const column = schema.fields.find(({ name }) => name === partitioned?.column)
+  return {
+    asset: asset.key,
+    table: asset.target,
+    columns: schema.fields,
+    ref: scope.branch,
+    ...(partitioned &&
+      typeof column?.type === 'string' && {
+        partitionFilter: partitionFilter(partitioned.column, column.type, intervals, scope.queries.dialect),
+        partitionKey: steps.map(({ partition }) => partition).join(','),
+      }),
+    onRead: (name) => scope.reads.add(name),
+  }
+}
