@@ -1,6 +1,6 @@
 import { type CaseContext, type Findings, judge, type Measure } from '../case.js'
 import { type InputFormat, ordersFile } from '../orders.js'
-import { defaultSettings, duckdbCopy, sameSettings } from '../participants/duckdb-copy.js'
+import { bare, duckdbCopy, tuned } from '../participants/duckdb-copy.js'
 import { firstRun, phloIngest, usualRun } from '../participants/phlo-ingest.js'
 import { dlt, pyiceberg, pythonPeer } from '../participants/python-peer.js'
 import { pythonEnvironment } from '../python-environment.js'
@@ -20,8 +20,8 @@ export async function ingest(
   const python = await pythonEnvironment(workplace, report)
   const input = await ordersFile(workplace, format, rows, report)
   const participants: Participant[] = [
-    duckdbCopy(input, workplace, sameSettings),
-    duckdbCopy(input, workplace, defaultSettings),
+    duckdbCopy(input, workplace, bare),
+    duckdbCopy(input, workplace, tuned),
     await phloIngest(input, workplace, usualRun),
     await phloIngest(input, workplace, firstRun),
     ...(format === 'parquet' ? [pythonPeer(pyiceberg, input, workplace, python)] : []),
@@ -31,9 +31,9 @@ export async function ingest(
   const seconds = (name: string) => median((samples.get(name) as Sample[]).map((sample) => sample.seconds))
   const applies = rows === ingestRows
   return {
-    yardstick: sameSettings.name,
+    yardstick: bare.name,
     measures: participants.map((participant) =>
-      measure(participant, samples.get(participant.name) as Sample[], seconds(sameSettings.name)),
+      measure(participant, samples.get(participant.name) as Sample[], seconds(bare.name)),
     ),
     targets: [
       judge(
@@ -41,7 +41,7 @@ export async function ingest(
           text: 'Phlo, as a multiple of the bare COPY',
           kind: 'at most',
           wanted: wanted.ofCopy,
-          found: seconds('phlo') / seconds(sameSettings.name),
+          found: seconds('phlo') / seconds(bare.name),
           unit: '×',
         },
         applies,

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { FileInput, IngestRequest } from '@phlo/ports'
 import { plainRows } from '@phlo/ports/testing'
 import fc from 'fast-check'
-import { TestLake, z } from './testing/lake.js'
+import { field, TestLake, z } from './testing/lake.js'
 
 /** Input as it comes in honest work: each fault gets its own error or goes to quarantine, and no row is lost. */
 
@@ -331,6 +331,37 @@ describe('JSON', () => {
   it('without rows is taken in as none', async () => {
     expect(await ingest([input('json', await lake.file('a.json', '[]'))])).toMatchObject({ read: 0, written: 0 })
     expect(await ingest([input('ndjson', await lake.file('a.ndjson', '\n\n'))])).toMatchObject({ read: 0, written: 0 })
+  })
+
+  it('takes decimals from text only when they lose nothing, however long they are', async () => {
+    const schema = z.object({
+      v: field(z.string(), { type: 'decimal(38, 10)' }),
+      w: field(z.string(), { type: 'decimal(12, 2)' }),
+    })
+    const good = [
+      ['9999999999999999999999999999.9999999999', '1.50'],
+      ['-0.0000000001', '15e-1'],
+      ['1.00000000000000', '19.9000'],
+      ['1e3', '+2'],
+    ]
+    const bad = [
+      ['1.00000000001', '1'],
+      ['1', '1.005'],
+      ['1', '15e-4'],
+      ['1', '1.5x'],
+      ['1', '10000000000'],
+    ]
+    const lines = [...good, ...bad].map(([v, w]) => JSON.stringify({ v, w }))
+    const file = await lake.file('decimals.ndjson', `${lines.join('\n')}\n`)
+    const result = await lake.ingest(schema, { inputs: [{ type: 'files', format: 'ndjson', paths: [file] }] })
+    expect(result).toMatchObject({ written: good.length, rejected: bad.length })
+    const rows = await lake.rows('SELECT v::VARCHAR AS v, w::VARCHAR AS w FROM bronze.t ORDER BY v')
+    expect(rows).toEqual([
+      { v: '-0.0000000001', w: '1.50' },
+      { v: '1.0000000000', w: '19.90' },
+      { v: '1000.0000000000', w: '2.00' },
+      { v: '9999999999999999999999999999.9999999999', w: '1.50' },
+    ])
   })
 
   it('keeps integers beyond 2^53 and decimals to the last digit', async () => {
