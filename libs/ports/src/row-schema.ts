@@ -31,7 +31,7 @@ export type ColumnRule =
   | { readonly kind: 'finite' }
   | { readonly kind: 'in'; readonly values: readonly RuleValue[] }
   | { readonly kind: 'not-in'; readonly values: readonly RuleValue[] }
-  /** Lengths count UTF-16 code units, as JavaScript's `length` does. */
+  /** Lengths count code points. */
   | { readonly kind: 'min-length'; readonly value: number }
   | { readonly kind: 'max-length'; readonly value: number }
   /** A regular expression in RE2's syntax that must be found somewhere in the text. */

@@ -14,7 +14,7 @@ export interface SqlDialect {
   typedLiteral(value: RuleValue, type: string): string
   /** Boolean expression: the regular expression is found in the text expression. */
   matches(expression: string, regex: string, options?: { readonly caseInsensitive?: boolean }): string
-  /** Length of a text expression in UTF-16 code units. */
+  /** Length of a text expression in code points, as zod counts it. */
   textLength(expression: string): string
   /** Number of items of a list or entries of a map. */
   collectionLength(expression: string): string

@@ -11,10 +11,7 @@ export const duckdbDialect: SqlDialect = {
   typedLiteral,
   matches: (expression, regex, options = {}) =>
     `regexp_matches(${expression}, ${literal(regex)}${options.caseInsensitive ? ", 'i'" : ''})`,
-  // `length` counts code points and JavaScript UTF-16 units; they differ only beyond the basic plane.
-  textLength: (expression) =>
-    `(CASE WHEN strlen(${expression}) = length(${expression}) THEN length(${expression}) ` +
-    `ELSE length(${expression}) + length(regexp_replace(${expression}, '[^\\x{10000}-\\x{10FFFF}]', '', 'g')) END)`,
+  textLength: (expression) => `length(${expression})`,
   collectionLength: (expression) => `len(${expression})`,
 }
 
