@@ -328,6 +328,17 @@ describe('JSON', () => {
     expect(await tables()).toEqual([])
   })
 
+  it('that is an array must have its end, zipped or not', async () => {
+    for (const text of ['[{"id":1},', '[{"id":1}', '[', '[{"id":1},{"id":']) {
+      const plain = await lake.file('cut.json', text)
+      const zipped = await lake.file('cut.json.gz', gzipSync(text))
+      for (const file of [plain, zipped]) {
+        await expect(ingest([input('json', file)])).rejects.toMatchObject({ code: 'PHLO_SOURCE_MALFORMED' })
+      }
+    }
+    expect(await tables()).toEqual([])
+  })
+
   it('without rows is taken in as none', async () => {
     expect(await ingest([input('json', await lake.file('a.json', '[]'))])).toMatchObject({ read: 0, written: 0 })
     expect(await ingest([input('ndjson', await lake.file('a.ndjson', '\n\n'))])).toMatchObject({ read: 0, written: 0 })

@@ -1,6 +1,7 @@
 import { type FileInput, PhloError, type RowSchema } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { requireArrayEnd } from './json-array-end.js'
 import type { SourceType } from './lossless-cast.js'
 import type { PositionedScan, Scan } from './scan.js'
 import { missingColumns, unexpectedColumns } from './source-columns.js'
@@ -39,6 +40,7 @@ export async function jsonScan(
     `SELECT json_keys(json) AS keys, json_type(json) AS type, count(*) AS rows ` +
       `FROM (SELECT json FROM ${json.objects(input.paths)} LIMIT ${sampleRows}) GROUP BY ALL`,
   )
+  if (input.format === 'json') for (const file of input.paths) await requireArrayEnd(file)
   const wrong = samples.find(({ type }) => type !== 'OBJECT')
   if (wrong) throw notObjects(wrong['type'] as string, input.paths)
   const [only] = samples

@@ -12,7 +12,7 @@ export async function checkFiles(paths: readonly string[]): Promise<void> {
     if (!stats?.isFile())
       throw new PhloError('PHLO_SOURCE_NOT_FOUND', `The file ${file} is not there`, { location: { file } })
     if (stats.size === 0) {
-      throw new PhloError('PHLO_SOURCE_EMPTY', `The file ${path.basename(file)} is empty: it has not even a header`, {
+      throw new PhloError('PHLO_SOURCE_EMPTY', `The file ${path.basename(file)} is empty`, {
         hint: 'Take the file away, or deliver it again.',
         location: { file },
       })
