@@ -24,10 +24,14 @@ export async function requireArrayEnd(file: string): Promise<void> {
     }
   })
   if (last === ']') return
-  throw new PhloError('PHLO_SOURCE_MALFORMED', `${path.basename(file)} stops before its JSON array ends`, {
-    hint: 'The file was probably cut off on its way; deliver it again. Nothing of it was taken in.',
-    location: { file },
-  })
+  throw new PhloError(
+    'PHLO_SOURCE_MALFORMED',
+    `${path.basename(file)} is no whole JSON array: it does not end with ]`,
+    {
+      hint: 'A file that was cut off must be delivered again; one with an object a line is read as .ndjson. Nothing of it was taken in.',
+      location: { file },
+    },
+  )
 }
 
 /** The last byte that is no whitespace of JSON's, as a character. */

@@ -36,11 +36,11 @@ export async function jsonScan(
   options: { readonly unexpected: 'freeze' | 'discard_value'; readonly byPosition: boolean },
 ): Promise<Scan> {
   const json = reader(input.format)
+  if (input.format === 'json') for (const file of input.paths) await requireArrayEnd(file)
   const samples = await connection.run(
     `SELECT json_keys(json) AS keys, json_type(json) AS type, count(*) AS rows ` +
       `FROM (SELECT json FROM ${json.objects(input.paths)} LIMIT ${sampleRows}) GROUP BY ALL`,
   )
-  if (input.format === 'json') for (const file of input.paths) await requireArrayEnd(file)
   const wrong = samples.find(({ type }) => type !== 'OBJECT')
   if (wrong) throw notObjects(wrong['type'] as string, input.paths)
   const [only] = samples
