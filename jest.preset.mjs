@@ -21,5 +21,6 @@ export default {
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   testEnvironmentOptions: { customExportConditions: ['@phlo/source', 'node', 'node-addons'] },
   reporters: ['default', fileURLToPath(new URL('./tools/jest-counts.mjs', import.meta.url))],
+  setupFiles: [fileURLToPath(new URL('./tools/property-seed.mjs', import.meta.url))],
   testTimeout: 60_000,
 }

@@ -285,7 +285,7 @@ interface RawEntry {
   snapshotId: bigint | undefined
   sequenceNumber: number | undefined
   fileSequenceNumber: number | undefined
-  file: Omit<DataFile, 'content'> & { content: number | undefined }
+  file: (Omit<DataFile, 'content'> & { content: number | undefined }) | undefined
 }
 
 /** Spec: "Sequence Number Inheritance" and "First Row ID Inheritance" (the part of version 2). */
@@ -294,6 +294,7 @@ function inherit(raw: RawEntry, manifest: ManifestFile, what: string): ManifestE
   if (status !== entryStatus.existing && status !== entryStatus.added && status !== entryStatus.deleted) {
     throw invalid(what, `has an entry with status ${status}`)
   }
+  if (file === undefined) throw invalid(what, 'has an entry without a file')
   const content = file.content ?? fileContent.data
   if (content !== 0 && content !== 1 && content !== 2) throw invalid(what, `lists a file with content ${content}`)
   if (typeof file.path !== 'string' || typeof file.recordCount !== 'number' || file.recordCount < 0)

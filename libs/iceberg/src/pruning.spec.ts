@@ -130,6 +130,12 @@ function boundSpec(transform: string, type: Primitive): BoundPartitionField[] {
   return bindSpec({ 'spec-id': 0, fields: [field] }, schemaOf(type))
 }
 
+function staysInRange(transform: string, type: Primitive, value: Value): boolean {
+  const truncated = applyTransform(parseTransform(transform), type, value)
+  if (type.kind === 'int') return (truncated as number) >= -(2 ** 31)
+  return type.kind !== 'long' || (truncated as bigint) >= -(2n ** 63n)
+}
+
 describe('pruning', () => {
   const known = fc.subarray(['values', 'nulls', 'nans', 'bounds', 'summary']).map((list) => new Set(list))
 
@@ -138,7 +144,10 @@ describe('pruning', () => {
     (transform, typeText) => {
       const type = parsePrimitive(typeText)
       const spec = boundSpec(transform, type)
-      const values = valuesOf(type)
+      // Just above the least integer, truncation leaves the type's range; what a table holds then is nobody's word.
+      const values = valuesOf(type).filter(
+        (value) => !transform.startsWith('truncate') || staysInRange(transform, type, value),
+      )
       const cells = fc.array(fc.option(values), { minLength: 1, maxLength: 6 })
       // Filters ask for values that are there as often as for others.
       const cases = cells.chain((list) => {
