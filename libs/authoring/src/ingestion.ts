@@ -15,6 +15,7 @@ import {
   nearest,
   parseIdentifier,
   PhloError,
+  restated,
   type RowSchema,
   type SourceLocation,
   type SourceSpec,
@@ -343,11 +344,6 @@ function withLocation<T>(location: SourceLocation | undefined, work: () => T): T
     return work()
   } catch (error) {
     if (!isPhloError(error) || error.location || !location) throw error
-    throw new PhloError(error.code, error.message, {
-      ...(error.hint !== undefined && { hint: error.hint }),
-      context: error.context,
-      location,
-      cause: error,
-    })
+    throw restated(error, { location, cause: error })
   }
 }

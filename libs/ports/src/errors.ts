@@ -99,6 +99,20 @@ export class PhloError extends Error {
   }
 }
 
+/** The same error, told with other words or at another place; what `changes` leaves out stays as it was. */
+export function restated(error: PhloError, changes: PhloErrorOptions & { readonly message?: string }): PhloError {
+  const { code, message, hint, retryable, context, location, cause } = error
+  const { message: said = message, ...options } = changes
+  return new PhloError(code, said, {
+    ...(hint !== undefined && { hint }),
+    retryable,
+    context,
+    ...(location && { location }),
+    cause,
+    ...options,
+  })
+}
+
 /** True when `error` is a Phlo error, of any installed copy; with `code`, only when it has that code. */
 export function isPhloError(error: unknown, code?: ErrorCode): error is PhloError {
   return (

@@ -6,6 +6,7 @@ export {
   isPhloError,
   PhloError,
   type PhloErrorOptions,
+  restated,
   type SourceLocation,
   toPhloError,
 } from './errors.js'

@@ -1,5 +1,5 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
-import { isPhloError, PhloError, type SourceLocation } from './errors.js'
+import { isPhloError, restated, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
@@ -14,14 +14,8 @@ export const statementFile = '<sql>'
  */
 export function relocateStatementError(error: unknown, locate: (place: SqlPlace) => SourceLocation): unknown {
   if (!isPhloError(error) || error.location?.file !== statementFile || error.location.line === undefined) return error
-  const { code, message, hint, retryable, context, location, cause } = error
-  return new PhloError(code, message, {
-    ...(hint !== undefined && { hint }),
-    retryable,
-    context,
-    location: locate({ line: location.line as number, column: location.column ?? 1 }),
-    cause,
-  })
+  const { line, column = 1 } = error.location
+  return restated(error, { location: locate({ line, column }) })
 }
 
 /** A value bound to a parameter of a statement. Dates travel as ISO 8601 text. */

@@ -1,4 +1,4 @@
-import { type ColumnRule, type ColumnSchema, isPhloError, PhloError, type SqlDialect } from '@phlo/ports'
+import { type ColumnRule, type ColumnSchema, isPhloError, restated, type SqlDialect } from '@phlo/ports'
 
 /** One condition of a column, as SQL. */
 export interface ColumnPredicate {
@@ -28,7 +28,7 @@ function rulePredicate(rule: ColumnRule, column: ColumnSchema, expression: strin
       return dialect.typedLiteral(value, typeof column.type === 'string' ? column.type : 'string')
     } catch (error) {
       if (!isPhloError(error)) throw error
-      throw new PhloError(error.code, `Column ${column.name}: ${error.message}`, { cause: error })
+      throw restated(error, { message: `Column ${column.name}: ${error.message}`, cause: error })
     }
   }
   switch (rule.kind) {

@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Asset, type AssetCheck, type Schedule } from '@phlo/core'
-import { errorMessage, isPhloError, nearest, PhloError, type SourceLocation } from '@phlo/ports'
+import { errorMessage, isPhloError, nearest, PhloError, restated, type SourceLocation } from '@phlo/ports'
 import { collect, type DeclaredQuality, type DecoratedMethod } from '../collector.js'
 import { stackFrames } from '../stack-frames.js'
 import { compileFiles } from './compile.js'
@@ -70,12 +70,7 @@ async function located<T>(file: string, projectDir: string, work: () => Promise<
       )
     }
     if (error.location) throw error
-    throw new PhloError(error.code, error.message, {
-      ...(error.hint !== undefined && { hint: error.hint }),
-      context: error.context,
-      location,
-      cause: error,
-    })
+    throw restated(error, { location, cause: error })
   }
 }
 

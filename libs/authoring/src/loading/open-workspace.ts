@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { AssetGraph, modelAssets, type Schedule, selectAssets } from '@phlo/core'
 import { openProject, type OpenProject } from '@phlo/core/runtime'
-import { isPhloError, PhloError, TransformerPort } from '@phlo/ports'
+import { isPhloError, restated, TransformerPort } from '@phlo/ports'
 import { importFile, loadWorkflows, withQuality } from './load-workflows.js'
 
 export interface WorkspaceOptions {
@@ -59,9 +59,8 @@ function checkSelection(graph: AssetGraph, { name, selection, location }: Schedu
     selectAssets(graph, selection)
   } catch (error) {
     if (!isPhloError(error, 'PHLO_ASSET_UNKNOWN')) throw error
-    throw new PhloError(error.code, `The schedule ${name}: ${error.message}`, {
-      ...(error.hint !== undefined && { hint: error.hint }),
-      context: error.context,
+    throw restated(error, {
+      message: `The schedule ${name}: ${error.message}`,
       ...(location && { location }),
       cause: error,
     })

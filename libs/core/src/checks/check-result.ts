@@ -39,7 +39,12 @@ export interface CheckResult {
 /** Most rows that a sample holds. */
 export const sampleSize = 20
 
+/** A check that could not run has failed. */
+export function hasFailed({ status }: Pick<CheckResult, 'status'>): boolean {
+  return status === 'failed' || status === 'errored'
+}
+
 /** Does the result keep a run from being published? */
 export function blocksPublishing({ status, blocking }: Pick<CheckResult, 'status' | 'blocking'>): boolean {
-  return blocking && (status === 'failed' || status === 'errored')
+  return blocking && hasFailed({ status })
 }

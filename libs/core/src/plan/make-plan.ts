@@ -76,7 +76,11 @@ class Planner {
   private async ingestion(asset: IngestionAsset): Promise<PlannedStep[]> {
     const table = await this.table(asset.target)
     const state = readAssetState(table)
-    const version = await sourceVersion(asset, this.inputs.sources, this.inputs.projectDir)
+    // What is new or has other code runs in any case: its source need not be looked at.
+    const version =
+      state.codeVersion === asset.codeVersion
+        ? await sourceVersion(asset, this.inputs.sources, this.inputs.projectDir)
+        : undefined
     const base = { asset: asset.key, kind: 'ingestion' as const, upstream: asset.upstream }
     if (asset.partitions) {
       const { unit } = asset.partitions

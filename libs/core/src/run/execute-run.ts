@@ -1,6 +1,6 @@
 import { formatIdentifier, isPhloError, mainBranch, type MergeResult, PhloError, type RunRecord } from '@phlo/ports'
 import type { AssetKey } from '../assets/asset.js'
-import { blocksPublishing, type CheckResult } from '../checks/check-result.js'
+import { blocksPublishing, type CheckResult, hasFailed } from '../checks/check-result.js'
 import { CheckRunner } from '../checks/check-runner.js'
 import { type ErrorInfo, errorInfo } from '../events/error-info.js'
 import type { RunOutcome } from '../events/run-events.js'
@@ -243,15 +243,13 @@ class Run {
   }
 
   private failure(): ErrorInfo {
-    const causes = [...this.failed.values()].filter(({ code }) => code !== 'PHLO_RUN_FAILED')
+    // Assets that were skipped failed by nothing of their own.
+    const causes = [...this.failed].filter(([, { code }]) => code !== 'PHLO_RUN_FAILED')
     const [first] = causes
-    if (causes.length === 1 && first) return first
+    if (causes.length === 1 && first) return first[1]
     return {
       code: 'PHLO_RUN_FAILED',
-      message: `${causes.length} assets failed: ${[...this.failed]
-        .filter(([, { code }]) => code !== 'PHLO_RUN_FAILED')
-        .map(([key]) => key)
-        .join(', ')}`,
+      message: `${causes.length} assets failed: ${causes.map(([key]) => key).join(', ')}`,
     }
   }
 
@@ -261,16 +259,21 @@ class Run {
       status,
       branch: this.branch,
       milliseconds: Date.now() - this.startedAt,
-      steps: this.finishedSteps,
-      rows: this.rows,
-      checks: this.checks.length,
-      failedChecks: this.checks.filter(({ status: own }) => own === 'failed' || own === 'errored').length,
+      ...this.counts(),
       ...rest,
     }
   }
 
+  private counts(): Pick<RunOutcome, 'steps' | 'rows' | 'checks' | 'failedChecks'> {
+    return {
+      steps: this.finishedSteps,
+      rows: this.rows,
+      checks: this.checks.length,
+      failedChecks: this.checks.filter(hasFailed).length,
+    }
+  }
+
   private record(status: RunRecord['status']): RunRecord {
-    const failedChecks = this.checks.filter((check) => check.status === 'failed' || check.status === 'errored').length
     return {
       id: this.id,
       profile: this.dependencies.profile,
@@ -280,7 +283,7 @@ class Run {
       owner: this.dependencies.host.owner,
       branch: this.branch,
       selection: this.describePlan(),
-      summary: { steps: this.finishedSteps, rows: this.rows, checks: this.checks.length, failedChecks },
+      summary: this.counts(),
     }
   }
 

@@ -8,6 +8,7 @@ import {
   type PluginProject,
   type Port,
   type Provided,
+  restated,
   type SourceLocation,
   toPhloError,
 } from '@phlo/ports'
@@ -123,14 +124,10 @@ async function runSetup(manifest: PluginManifest, at: At, context: PluginContext
   try {
     provided = await manifest.setup(context)
   } catch (error) {
-    const { code, message, hint, retryable, context: values, location } = toPhloError(error, 'PHLO_PLUGIN_INVALID')
-    const said = isPhloError(error) ? message : `${manifest.name} cannot be set up: ${message}`
-    throw new PhloError(code, said, {
-      ...at,
-      ...(location && { location }),
-      ...(hint !== undefined && { hint }),
-      retryable,
-      context: values,
+    const own = toPhloError(error, 'PHLO_PLUGIN_INVALID')
+    throw restated(own, {
+      ...(isPhloError(error) ? {} : { message: `${manifest.name} cannot be set up: ${own.message}` }),
+      ...(!own.location && at),
       cause: error,
     })
   }
