@@ -1,4 +1,4 @@
-export { lowerBound, upperBound } from './bounds.js'
+export { lowerBound, upperBound } from './types/bounds.js'
 export {
   type DataFile,
   type EntryStatus,
@@ -8,8 +8,8 @@ export {
   fileContent,
   type ManifestEntry,
   type ManifestFile,
-} from './data-file.js'
-export type { ComparisonOp, Expression } from './expression.js'
+} from './manifest/data-file.js'
+export type { ComparisonOp, Expression } from './scan/expression.js'
 export {
   currentSchema,
   mainTableBranch,
@@ -19,9 +19,15 @@ export {
   serializeMetadata,
   snapshotAsOf,
   snapshotById,
-} from './metadata.js'
-export { type BoundPartitionField, bindSpec, newPartitionSpec, type PartitionColumn, specById } from './partition.js'
-export { planScan, type ScanOptions, type ScanTask } from './scan.js'
+} from './metadata/metadata.js'
+export {
+  type BoundPartitionField,
+  bindSpec,
+  newPartitionSpec,
+  type PartitionColumn,
+  specById,
+} from './partition/partition-spec.js'
+export { planScan, type ScanOptions, type ScanTask } from './scan/scan.js'
 export {
   evolveSchema,
   findField,
@@ -33,11 +39,11 @@ export {
   requireSafe,
   type SchemaChange,
   type SchemaEvolution,
-} from './schema.js'
-export type { SnapshotChange } from './snapshot-writer.js'
-export { bindTableSpec, TableFiles } from './table-files.js'
-export { type NewTable, TableTransaction } from './transaction.js'
-export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './transform.js'
+} from './schema/schema.js'
+export type { SnapshotChange } from './commit/snapshot-writer.js'
+export { bindTableSpec, TableFiles } from './manifest/table-files.js'
+export { type NewTable, TableTransaction } from './commit/transaction.js'
+export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './partition/transform.js'
 export {
   formatPrimitive,
   formatType,
@@ -47,6 +53,6 @@ export {
   parsePrimitive,
   type Primitive,
   sameType,
-} from './types.js'
-export { applyUpdates, checkRequirements } from './updates.js'
-export { compareValues, decodeValue, encodeValue, formatValue, toValue, type Value } from './value.js'
+} from './types/primitive.js'
+export { applyUpdates, checkRequirements } from './metadata/updates.js'
+export { compareValues, decodeValue, encodeValue, formatValue, toValue, type Value } from './types/value.js'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
-import { parsePrimitive, type Primitive } from '../types.js'
-import type { Value } from '../value.js'
+import { parsePrimitive, type Primitive } from '../types/primitive.js'
+import type { Value } from '../types/value.js'
 
 const long = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n })
 const text = fc.string({ unit: 'binary', maxLength: 24 })

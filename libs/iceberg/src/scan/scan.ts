@@ -1,10 +1,10 @@
 import type { ObjectStore, TableMetadata } from '@phlo/ports'
-import { type DataFile, entryStatus, fileContent } from './data-file.js'
+import { type DataFile, entryStatus, fileContent } from '../manifest/data-file.js'
 import { type BoundExpression, bindExpression, type Expression, referencedFields } from './expression.js'
-import { unsupported } from './invalid.js'
-import { currentSchema, refSnapshot, schemaById, snapshotById } from './metadata.js'
+import { unsupported } from '../invalid.js'
+import { currentSchema, refSnapshot, schemaById, snapshotById } from '../metadata/metadata.js'
 import { fileMayMatch, manifestMayMatch, partitionMayMatch, projectFilter } from './pruning.js'
-import { TableFiles } from './table-files.js'
+import { TableFiles } from '../manifest/table-files.js'
 
 /** A data file to read. */
 export interface ScanTask {

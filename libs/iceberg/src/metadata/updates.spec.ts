@@ -2,9 +2,9 @@ import type { IcebergSchema, Snapshot, TableMetadata, TableRequirement, TableUpd
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { parseMetadata, serializeMetadata } from './metadata.js'
-import { allFieldIds } from './schema.js'
-import { bindTableSpec } from './table-files.js'
-import { example } from './testing/example.js'
+import { allFieldIds } from '../schema/schema.js'
+import { bindTableSpec } from '../manifest/table-files.js'
+import { example } from '../testing/example.js'
 import { applyUpdates, checkRequirements } from './updates.js'
 
 const now = 5000

@@ -2,19 +2,19 @@ import type { ColumnSchema, RowSchema, TableMetadata } from '@phlo/ports'
 import { MemoryObjectStore } from '@phlo/ports/testing'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { type DataFile, entryStatus, fileContent, type ManifestFile } from './data-file.js'
-import { type NewManifestEntry, readManifest, writeManifest } from './manifest.js'
-import { readManifestList, summarizePartitions, writeManifestList } from './manifest-list.js'
-import { refSnapshot } from './metadata.js'
-import { bindSpec, newPartitionSpec, type PartitionColumn } from './partition.js'
-import { planScan } from './scan.js'
-import { newSchema } from './schema.js'
+import { type DataFile, entryStatus, fileContent, type ManifestFile } from '../manifest/data-file.js'
+import { type NewManifestEntry, readManifest, writeManifest } from '../manifest/manifest.js'
+import { readManifestList, summarizePartitions, writeManifestList } from '../manifest/manifest-list.js'
+import { refSnapshot } from '../metadata/metadata.js'
+import { bindSpec, newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
+import { planScan } from '../scan/scan.js'
+import { newSchema } from '../schema/schema.js'
 import type { SnapshotChange } from './snapshot-writer.js'
-import { TableFiles } from './table-files.js'
-import { damaged, primitives, valuesOf } from './testing/arbitraries.js'
+import { TableFiles } from '../manifest/table-files.js'
+import { damaged, primitives, valuesOf } from '../testing/arbitraries.js'
 import { TableTransaction } from './transaction.js'
-import { formatPrimitive } from './types.js'
-import type { Value } from './value.js'
+import { formatPrimitive } from '../types/primitive.js'
+import type { Value } from '../types/value.js'
 
 const column = (name: string, type: string): ColumnSchema => ({
   name,
@@ -179,7 +179,7 @@ describe('snapshots', () => {
     const snapshot = refSnapshot(metadata)!
     const key = store.key(snapshot['manifest-list']!)!
     const [listed] = await manifests()
-    const container = await import('./avro/container.js')
+    const container = await import('../avro/container.js')
     const { addedFiles: _a, existingFiles: _e, deletedFiles: _d, addedRows: _r, ...rest } = listed!
     const bytes = await container.writeContainer(
       {

@@ -1,8 +1,8 @@
 import type { IcebergSchema, PartitionSpec, Snapshot, TableMetadata } from '@phlo/ports'
-import { invalid, unsupported } from './invalid.js'
+import { invalid, unsupported } from '../invalid.js'
 import { parseJson, serializeJson } from './json.js'
-import { firstPartitionFieldId, specById } from './partition.js'
-import { allFieldIds } from './schema.js'
+import { firstPartitionFieldId, specById } from '../partition/partition-spec.js'
+import { allFieldIds } from '../schema/schema.js'
 
 /** The name of the branch that plain readers of a table see. Spec: "Snapshot References". */
 export const mainTableBranch = 'main'

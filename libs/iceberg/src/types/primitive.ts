@@ -1,5 +1,5 @@
 import type { IcebergType, ListType, MapType, NestedField, StructType } from '@phlo/ports'
-import { invalid } from './invalid.js'
+import { invalid } from '../invalid.js'
 
 /** A primitive type, taken apart. Spec: "Primitive Types". */
 export type Primitive =

@@ -1,8 +1,8 @@
 import type { IcebergSchema, PartitionField, PartitionSpec } from '@phlo/ports'
-import { invalid } from './invalid.js'
-import { indexById } from './schema.js'
+import { invalid } from '../invalid.js'
+import { indexById } from '../schema/schema.js'
 import { parseTransform, resultType, type Transform } from './transform.js'
-import { type Primitive, parsePrimitive } from './types.js'
+import { type Primitive, parsePrimitive } from '../types/primitive.js'
 
 /** A partition field with everything needed to compute and compare its values. */
 export interface BoundPartitionField {

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { murmur3 } from './murmur3.js'
-import { primitives, valuesOf } from './testing/arbitraries.js'
+import { primitives, valuesOf } from '../testing/arbitraries.js'
 import { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './transform.js'
-import { formatPrimitive, parsePrimitive } from './types.js'
-import { compareValues, toValue, type Value } from './value.js'
+import { formatPrimitive, parsePrimitive } from '../types/primitive.js'
+import { compareValues, toValue, type Value } from '../types/value.js'
 
 /** The value that a text means, or the value itself. */
 function valueOf(type: string, input: string | number | bigint): Value {

@@ -1,4 +1,4 @@
-import type { Value } from './value.js'
+import type { Value } from '../types/value.js'
 
 /** What a file in a manifest holds. Spec: "Manifests", `content`. */
 export const fileContent = { data: 0, positionDeletes: 1, equalityDeletes: 2 } as const

@@ -1,10 +1,10 @@
-import { type AvroField, type AvroSchema, optional } from './avro/avro-schema.js'
-import { openContainer, writeContainer } from './avro/container.js'
-import { compileDecoder, type Want } from './avro/decoder.js'
+import { type AvroField, type AvroSchema, optional } from '../avro/avro-schema.js'
+import { openContainer, writeContainer } from '../avro/container.js'
+import { compileDecoder, type Want } from '../avro/decoder.js'
 import { entryStatus, type EntryStatus, type FieldSummary, type ManifestEntry, type ManifestFile } from './data-file.js'
-import { invalid } from './invalid.js'
-import type { BoundPartitionField } from './partition.js'
-import { compareValues, encodeValue, type Value } from './value.js'
+import { invalid } from '../invalid.js'
+import type { BoundPartitionField } from '../partition/partition-spec.js'
+import { compareValues, encodeValue, type Value } from '../types/value.js'
 
 /** Manifest lists: one file a snapshot that lists its manifests. Spec: "Manifest Lists". */
 

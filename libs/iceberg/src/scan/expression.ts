@@ -1,8 +1,8 @@
 import type { IcebergSchema, RuleValue } from '@phlo/ports'
-import { invalid } from './invalid.js'
-import { findField } from './schema.js'
-import { formatPrimitive, type Primitive, parsePrimitive } from './types.js'
-import { toValue, type Value } from './value.js'
+import { invalid } from '../invalid.js'
+import { findField } from '../schema/schema.js'
+import { formatPrimitive, type Primitive, parsePrimitive } from '../types/primitive.js'
+import { toValue, type Value } from '../types/value.js'
 
 /** A filter on rows, by column names, as callers write it. NULL never meets a comparison. */
 export type Expression =

@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { lowerBound, upperBound } from './bounds.js'
-import { primitives, valuesOf } from './testing/arbitraries.js'
-import { formatPrimitive, parsePrimitive } from './types.js'
+import { primitives, valuesOf } from '../testing/arbitraries.js'
+import { formatPrimitive, parsePrimitive } from './primitive.js'
 import { compareValues, decodeValue, encodeValue, formatValue, toValue } from './value.js'
 
 const named = primitives.map((type) => [formatPrimitive(type), type] as const)

@@ -1,10 +1,10 @@
 import { type IcebergSchema, type ObjectStore, PhloError, type Snapshot, type TableMetadata } from '@phlo/ports'
 import type { ManifestEntry, ManifestFile } from './data-file.js'
-import { invalid } from './invalid.js'
+import { invalid } from '../invalid.js'
 import { readManifest, type ManifestProjection } from './manifest.js'
 import { readManifestList } from './manifest-list.js'
-import { currentSchema } from './metadata.js'
-import { type BoundPartitionField, bindSpec, specById } from './partition.js'
+import { currentSchema } from '../metadata/metadata.js'
+import { type BoundPartitionField, bindSpec, specById } from '../partition/partition-spec.js'
 
 /** Reads a table's manifest lists and manifests. Files are immutable, so the small ones of one instance are kept. */
 export class TableFiles {

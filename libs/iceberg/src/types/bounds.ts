@@ -1,4 +1,4 @@
-import type { Primitive } from './types.js'
+import type { Primitive } from './primitive.js'
 import { encodeValue, type Value } from './value.js'
 
 /** Bounds of text and bytes keep this many characters or bytes, Iceberg's default `truncate(16)`. */

@@ -11,8 +11,8 @@ import {
   replaceSchema,
   requireSafe,
 } from './schema.js'
-import { primitives } from './testing/arbitraries.js'
-import { formatPrimitive, formatType, parsePrimitive, sameType } from './types.js'
+import { primitives } from '../testing/arbitraries.js'
+import { formatPrimitive, formatType, parsePrimitive, sameType } from '../types/primitive.js'
 
 function column(name: string, type: IcebergType, options: Partial<ColumnSchema> = {}): ColumnSchema {
   return { name, type, required: false, optional: false, rules: [], unique: false, ...options }

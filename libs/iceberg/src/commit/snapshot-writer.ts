@@ -8,13 +8,13 @@ import type {
   TableRequirement,
   TableUpdate,
 } from '@phlo/ports'
-import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from './data-file.js'
-import { type NewManifestEntry, writeManifest } from './manifest.js'
-import { countEntries, hasCounts, summarizePartitions, writeManifestList } from './manifest-list.js'
-import { invalid, unsupported } from './invalid.js'
-import { currentSchema, mainTableBranch, refSnapshot } from './metadata.js'
-import { type BoundPartitionField, specById } from './partition.js'
-import { bindTableSpec, TableFiles } from './table-files.js'
+import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
+import { type NewManifestEntry, writeManifest } from '../manifest/manifest.js'
+import { countEntries, hasCounts, summarizePartitions, writeManifestList } from '../manifest/manifest-list.js'
+import { invalid, unsupported } from '../invalid.js'
+import { currentSchema, mainTableBranch, refSnapshot } from '../metadata/metadata.js'
+import { type BoundPartitionField, specById } from '../partition/partition-spec.js'
+import { bindTableSpec, TableFiles } from '../manifest/table-files.js'
 
 /** What a new snapshot does to the one before. */
 export interface SnapshotChange {

@@ -1,6 +1,6 @@
 import type { RuleValue } from '@phlo/ports'
-import { invalid } from './invalid.js'
-import type { Primitive } from './types.js'
+import { invalid } from '../invalid.js'
+import type { Primitive } from './primitive.js'
 
 /**
  * A value of a primitive type as this library holds it:

@@ -1,7 +1,7 @@
-import { invalid, unsupported } from './invalid.js'
+import { invalid, unsupported } from '../invalid.js'
 import { murmur3 } from './murmur3.js'
-import { formatPrimitive, type Primitive } from './types.js'
-import { dateOfDays, encodeUnscaled, encodeValue, floorDiv, type Value } from './value.js'
+import { formatPrimitive, type Primitive } from '../types/primitive.js'
+import { dateOfDays, encodeUnscaled, encodeValue, floorDiv, type Value } from '../types/value.js'
 
 /** A partition transform, taken apart. Spec: "Partition Transforms". */
 export type Transform =

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { IcebergSchema, ObjectStore, RowSchema, TableMetadata, TableRequirement, TableUpdate } from '@phlo/ports'
-import { currentSchema } from './metadata.js'
-import { newPartitionSpec, type PartitionColumn, specById } from './partition.js'
-import { evolveSchema, newSchema, replaceSchema, requireSafe, type SchemaChange } from './schema.js'
+import { currentSchema } from '../metadata/metadata.js'
+import { newPartitionSpec, type PartitionColumn, specById } from '../partition/partition-spec.js'
+import { evolveSchema, newSchema, replaceSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
 import { type SnapshotChange, stageSnapshot } from './snapshot-writer.js'
-import { applyUpdates } from './updates.js'
+import { applyUpdates } from '../metadata/updates.js'
 
 export interface NewTable {
   /** URI of the table's folder. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { invalid } from './invalid.js'
+import { invalid } from '../invalid.js'
 
 /**
  * JSON with snapshot ids as `bigint`: they have 63 bits, and JavaScript's numbers 53.

@@ -3,9 +3,9 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { currentSchema, parseMetadata, refSnapshot, serializeMetadata, snapshotAsOf, snapshotById } from './metadata.js'
 import { serializeJson } from './json.js'
-import { indexById } from './schema.js'
-import { bindTableSpec } from './table-files.js'
-import { example } from './testing/example.js'
+import { indexById } from '../schema/schema.js'
+import { bindTableSpec } from '../manifest/table-files.js'
+import { example } from '../testing/example.js'
 
 const parse = (value: unknown) => parseMetadata(Buffer.from(serializeJson(value)), 'table.json')
 const invalid = (message: RegExp) =>

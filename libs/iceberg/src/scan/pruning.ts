@@ -1,8 +1,8 @@
-import type { DataFile, FieldSummary } from './data-file.js'
+import type { DataFile, FieldSummary } from '../manifest/data-file.js'
 import { and, type BoundExpression, type BoundPredicate, or } from './expression.js'
-import type { BoundPartitionField } from './partition.js'
-import { applyTransform } from './transform.js'
-import { compareValues, decodeValue, type Value } from './value.js'
+import type { BoundPartitionField } from '../partition/partition-spec.js'
+import { applyTransform } from '../partition/transform.js'
+import { compareValues, decodeValue, type Value } from '../types/value.js'
 
 /**
  * Which manifests and files may hold rows that a filter wants. Every answer of "no" is certain; "yes" may be wrong.

@@ -1,9 +1,9 @@
 import type { IcebergSchema, PartitionSpec } from '@phlo/ports'
-import { type AvroField, type AvroFixed, type AvroSchema, optional } from './avro/avro-schema.js'
-import type { ByteReader } from './avro/byte-reader.js'
-import type { ByteWriter } from './avro/byte-writer.js'
-import { openContainer, writeContainer } from './avro/container.js'
-import { compileDecoder, type Decode, type Want } from './avro/decoder.js'
+import { type AvroField, type AvroFixed, type AvroSchema, optional } from '../avro/avro-schema.js'
+import type { ByteReader } from '../avro/byte-reader.js'
+import type { ByteWriter } from '../avro/byte-writer.js'
+import { openContainer, writeContainer } from '../avro/container.js'
+import { compileDecoder, type Decode, type Want } from '../avro/decoder.js'
 import {
   type DataFile,
   type EntryStatus,
@@ -12,11 +12,11 @@ import {
   type ManifestEntry,
   type ManifestFile,
 } from './data-file.js'
-import { invalid } from './invalid.js'
-import type { BoundPartitionField } from './partition.js'
-import { serializeJson } from './json.js'
-import type { Primitive } from './types.js'
-import { decodeValue, encodeUnscaled, formatUuid, type Value } from './value.js'
+import { invalid } from '../invalid.js'
+import type { BoundPartitionField } from '../partition/partition-spec.js'
+import { serializeJson } from '../metadata/json.js'
+import type { Primitive } from '../types/primitive.js'
+import { decodeValue, encodeUnscaled, formatUuid, type Value } from '../types/value.js'
 
 /** Manifests: files that list data files. Spec: "Manifests" and Appendix A, "Manifests". */
 

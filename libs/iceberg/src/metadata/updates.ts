@@ -9,10 +9,10 @@ import type {
   TableUpdate,
 } from '@phlo/ports'
 import { PhloError } from '@phlo/ports'
-import { invalid } from './invalid.js'
+import { invalid } from '../invalid.js'
 import { mainTableBranch, schemaById } from './metadata.js'
-import { bindSpec, firstPartitionFieldId, specById } from './partition.js'
-import { highestFieldId } from './schema.js'
+import { bindSpec, firstPartitionFieldId, specById } from '../partition/partition-spec.js'
+import { highestFieldId } from '../schema/schema.js'
 
 /** Older entries of `metadata-log` fall out; the property is Iceberg's own. */
 const defaultPreviousVersions = 100

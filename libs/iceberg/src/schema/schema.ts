@@ -1,5 +1,5 @@
 import { type IcebergSchema, type IcebergType, type NestedField, PhloError, type RowSchema } from '@phlo/ports'
-import { formatType, isList, isMap, isStruct, parsePrimitive, sameType } from './types.js'
+import { formatType, isList, isMap, isStruct, parsePrimitive, sameType } from '../types/primitive.js'
 
 /** A field with its path of names, as the schema's index holds it. */
 export interface IndexedField {
