@@ -27,6 +27,9 @@ export {
   type PartitionColumn,
   specById,
 } from './partition/partition-spec.js'
+export { blobTypes, type PuffinBlob, type PuffinMetadata } from './puffin/puffin-footer.js'
+export { type PuffinSizes, readPuffinBlob, readPuffinMetadata } from './puffin/puffin-reader.js'
+export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/puffin-writer.js'
 export { planScan, type ScanOptions, type ScanTask } from './scan/scan.js'
 export {
   evolveSchema,

@@ -1,9 +1,10 @@
-import { type IcebergSchema, type ObjectStore, PhloError, type Snapshot, type TableMetadata } from '@phlo/ports'
+import type { IcebergSchema, ObjectStore, Snapshot, TableMetadata } from '@phlo/ports'
 import type { ManifestEntry, ManifestFile } from './data-file.js'
 import { invalid } from '../invalid.js'
 import { readManifest, type ManifestProjection } from './manifest.js'
 import { readManifestList } from './manifest-list.js'
 import { currentSchema } from '../metadata/metadata.js'
+import { readObject } from '../read-object.js'
 import { type BoundPartitionField, bindSpec, specById } from '../partition/partition-spec.js'
 
 /** Reads a table's manifest lists and manifests. Files are immutable, so the small ones of one instance are kept. */
@@ -25,11 +26,11 @@ export class TableFiles {
   async manifests(snapshot: Snapshot): Promise<ManifestFile[]> {
     const location = snapshot['manifest-list']
     if (location === undefined) throw invalid(`snapshot ${snapshot['snapshot-id']}`, 'has no manifest list')
-    return readManifestList(await this.bytes(location), location)
+    return readManifestList(await readObject(this.store, location), location)
   }
 
   async *entries(manifest: ManifestFile, projection?: ManifestProjection): AsyncGenerator<ManifestEntry> {
-    yield* readManifest(await this.bytes(manifest.path), manifest, this.spec(manifest.specId), projection)
+    yield* readManifest(await readObject(this.store, manifest.path), manifest, this.spec(manifest.specId), projection)
   }
 
   /** The partition spec with that id, bound to the schema. */
@@ -40,20 +41,6 @@ export class TableFiles {
       this.specs.set(id, bound)
     }
     return bound
-  }
-
-  private async bytes(location: string): Promise<Uint8Array> {
-    const key = this.store.key(location)
-    if (key === undefined) {
-      throw new PhloError('PHLO_ICEBERG_INVALID', `The table's metadata names a file outside the store: ${location}`, {
-        hint: 'Only tables whose files lie in the profile’s own storage can be read.',
-      })
-    }
-    const object = await this.store.get(key)
-    if (!object) {
-      throw new PhloError('PHLO_OBJECT_NOT_FOUND', `The table's metadata names a file that is not there: ${location}`)
-    }
-    return object.bytes
   }
 }
 
