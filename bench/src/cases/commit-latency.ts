@@ -159,6 +159,7 @@ async function commits(folder: string, tables: number): Promise<Kind[]> {
             add: [
               {
                 content: fileContent.data,
+                specId: 0,
                 path: `${transaction.metadata.location}/data/${count}.parquet`,
                 format: 'PARQUET',
                 partition: [],

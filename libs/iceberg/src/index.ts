@@ -6,6 +6,8 @@ export {
   type FieldSummary,
   type FileContent,
   fileContent,
+  type FormatVersion,
+  isDeletionVector,
   type ManifestEntry,
   type ManifestFile,
 } from './manifest/data-file.js'
@@ -43,6 +45,7 @@ export {
   type SchemaChange,
   type SchemaEvolution,
 } from './schema/schema.js'
+export { type DeleteFile } from './scan/delete-index.js'
 export type { SnapshotChange } from './commit/snapshot-writer.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'
 export { type NewTable, TableTransaction } from './commit/transaction.js'

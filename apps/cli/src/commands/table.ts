@@ -192,8 +192,8 @@ export async function files(
   return withLake(context, globals, options.ref, async (opened) => {
     const { metadata } = await find(opened, name)
     const found: { path: string; partition: string; rows: number; bytes: number }[] = []
-    for await (const { file, specId } of planScan(opened.store, metadata)) {
-      const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === specId)
+    for await (const { file } of planScan(opened.store, metadata)) {
+      const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === file.specId)
       const partition = (spec?.fields ?? [])
         .map((field, index) => `${field.name}=${partitionText(field.transform, file.partition[index] ?? null)}`)
         .join('/')

@@ -2,7 +2,13 @@ import type { ColumnSchema, RowSchema, TableMetadata } from '@phlo/ports'
 import { MemoryObjectStore } from '@phlo/ports/testing'
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { type DataFile, entryStatus, fileContent, type ManifestFile } from '../manifest/data-file.js'
+import {
+  type DataFile,
+  entryStatus,
+  fileContent,
+  type FormatVersion,
+  type ManifestFile,
+} from '../manifest/data-file.js'
 import { type NewManifestEntry, readManifest, writeManifest } from '../manifest/manifest.js'
 import { readManifestList, summarizePartitions, writeManifestList } from '../manifest/manifest-list.js'
 import { refSnapshot } from '../metadata/metadata.js'
@@ -30,6 +36,7 @@ const byDay: readonly PartitionColumn[] = [{ column: 'day', transform: 'day' }]
 function file(name: string, day: number | null, recordCount = 1): DataFile {
   return {
     content: fileContent.data,
+    specId: metadata['default-spec-id'],
     path: `memory:///${name}.parquet`,
     format: 'PARQUET',
     partition: [day],
@@ -253,14 +260,15 @@ describe('scans', () => {
     const [manifest] = await manifests()
     const listKey = store.key(refSnapshot(metadata)!['manifest-list']!)!
     const list = (await store.get(listKey))!.bytes
-    const deletes = await writeManifestList({
+    const mislabelled = await writeManifestList({
+      version: 2,
       snapshotId: 1n,
       parentSnapshotId: undefined,
       sequenceNumber: 1,
       manifests: [{ ...manifest!, content: 1 }],
     })
-    await store.put(listKey, deletes)
-    await expect(planned()).rejects.toMatchObject({ code: 'PHLO_ICEBERG_UNSUPPORTED' })
+    await store.put(listKey, mislabelled)
+    await expect(planned()).rejects.toMatchObject({ code: 'PHLO_ICEBERG_INVALID' })
     await store.put(listKey, Buffer.from('no Avro'))
     await expect(planned()).rejects.toMatchObject({ code: 'PHLO_ICEBERG_INVALID' })
     await store.put(listKey, list)
@@ -307,7 +315,8 @@ describe('manifests', () => {
       sequenceNumber: optional(fc.nat()),
       fileSequenceNumber: optional(fc.nat()),
       file: fc.record({
-        content: fc.constantFrom(0 as const, 1 as const, 2 as const),
+        content: fc.constantFrom(1 as const, 2 as const),
+        specId: fc.constant(0),
         path: fc.string({ unit: 'binary' }),
         format: fc.constant('PARQUET'),
         partition: fc.tuple<(Value | null)[]>(...primitives.map((type) => fc.option(valuesOf(type)))),
@@ -323,6 +332,10 @@ describe('manifests', () => {
         splitOffsets: optional(fc.array(fc.nat({ max: 2 ** 40 }))),
         equalityIds: optional(fc.array(fc.nat())),
         sortOrderId: optional(fc.nat()),
+        referencedDataFile: optional(fc.string()),
+        contentOffset: optional(fc.nat({ max: 2 ** 40 })),
+        contentSize: optional(fc.nat({ max: 2 ** 40 })),
+        firstRowId: optional(fc.nat({ max: 2 ** 40 })),
       }),
     })
     .map((item) => item as unknown as NewManifestEntry)
@@ -335,8 +348,24 @@ describe('manifests', () => {
     minSequenceNumber: 7,
     addedSnapshotId: 5n,
   }
-  const write = (entries: readonly NewManifestEntry[]) =>
-    writeManifest({ schema, spec, partition, content: 'data', entries })
+  const deletes: ManifestFile = { ...line, content: 1 }
+  const write = (
+    entries: readonly NewManifestEntry[],
+    version: FormatVersion = 3,
+    content: 'data' | 'deletes' = 'deletes',
+  ) => writeManifest({ version, schema, spec, partition, content, entries })
+  /** Fields of an entry and its file that came with a version. */
+  const since: Readonly<Record<string, FormatVersion>> = {
+    sequenceNumber: 2,
+    fileSequenceNumber: 2,
+    equalityIds: 2,
+    referencedDataFile: 2,
+    contentOffset: 3,
+    contentSize: 3,
+    firstRowId: 3,
+  }
+  const inVersion = <T extends object>(version: FormatVersion, item: T): T =>
+    Object.fromEntries(Object.entries(item).filter(([key]) => (since[key] ?? 1) <= version)) as T
 
   function plain(value: unknown): unknown {
     if (ArrayBuffer.isView(value)) return `bytes ${Buffer.from(value as Uint8Array).toString('hex')}`
@@ -348,22 +377,59 @@ describe('manifests', () => {
 
   it('come back as they were written, with the sequence numbers that they inherit', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(entry, { maxLength: 6 }), async (entries) => {
-        const expected = entries.map((item) => ({
-          ...item,
-          sequenceNumber: item.sequenceNumber ?? 7,
-          fileSequenceNumber: item.fileSequenceNumber ?? 7,
-        }))
-        expect(plain([...readManifest(await write(entries), line, partition)])).toEqual(plain(expected))
-      }),
-      { numRuns: 60 },
+      fc.asyncProperty(
+        fc.array(entry, { maxLength: 6 }),
+        fc.constantFrom<FormatVersion>(1, 2, 3),
+        fc.boolean(),
+        async (items, version, ofData) => {
+          const content = version === 1 || ofData ? 'data' : 'deletes'
+          const entries = items
+            .map((item) => (content === 'data' ? { ...item, file: { ...item.file, content: 0 as const } } : item))
+            .map((item) => inVersion(version, { ...item, file: inVersion(version, item.file) }))
+          const expected = entries.map((item) => ({
+            ...item,
+            sequenceNumber: item.sequenceNumber ?? 7,
+            fileSequenceNumber: item.fileSequenceNumber ?? 7,
+          }))
+          const manifest = content === 'data' ? line : deletes
+          const read = [...readManifest(await write(entries, version, content), manifest, partition)]
+          expect(plain(read)).toEqual(plain(expected))
+        },
+      ),
+      { numRuns: 90 },
     )
+  })
+
+  it('number the rows of data files that have no number of their own, deleted ones aside', async () => {
+    const added = (
+      name: string,
+      recordCount: number,
+      more: Partial<NewManifestEntry['file']> = {},
+    ): NewManifestEntry => ({
+      status: entryStatus.added,
+      snapshotId: 1n,
+      file: { ...file(name, null, recordCount), partition: primitives.map(() => null), specId: 0, ...more },
+    })
+    const bytes = await write(
+      [
+        added('a', 10),
+        added('b', 5, { firstRowId: 3 }),
+        { ...added('c', 7), status: entryStatus.deleted },
+        added('d', 1),
+      ],
+      3,
+      'data',
+    )
+    const first = (manifest: ManifestFile) =>
+      [...readManifest(bytes, manifest, partition)].map((item) => item.file.firstRowId)
+    expect(first({ ...line, firstRowId: 100 })).toEqual([100, 3, undefined, 110])
+    expect(first(line)).toEqual([undefined, 3, undefined, undefined])
   })
 
   it('give scans the statistics of the columns that they ask for alone', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 3 }), async (entries) => {
-        const some = [...readManifest(await write(entries), line, partition, { statistics: new Set([3]) })]
+        const some = [...readManifest(await write(entries), deletes, partition, { statistics: new Set([3]) })]
         const only = <T>(map: ReadonlyMap<number, T> | undefined) => map && new Map([...map].filter(([id]) => id === 3))
         expect(plain(some.map((item) => [item.file.nullCounts, item.file.upperBounds, item.file.columnSizes]))).toEqual(
           plain(entries.map((item) => [only(item.file.nullCounts), only(item.file.upperBounds), undefined])),
@@ -377,6 +443,7 @@ describe('manifests', () => {
     const entries = fc.sample(entry, { numRuns: 5, seed: 11 })
     const bytes = await write(entries)
     const list = await writeManifestList({
+      version: 2,
       snapshotId: 1n,
       parentSnapshotId: undefined,
       sequenceNumber: 1,
@@ -400,8 +467,8 @@ describe('manifests', () => {
     }
     fc.assert(
       fc.property(damaged(bytes), damaged(list), (brokenManifest, brokenList) => {
-        attempt(() => [...readManifest(brokenManifest, line, partition)])
-        attempt(() => [...readManifest(brokenManifest, line, partition, { statistics: new Set([1]) })])
+        attempt(() => [...readManifest(brokenManifest, deletes, partition)])
+        attempt(() => [...readManifest(brokenManifest, deletes, partition, { statistics: new Set([1]) })])
         attempt(() => readManifestList(brokenList, 'list'))
       }),
       { numRuns: 800 },
@@ -441,6 +508,7 @@ describe('manifests', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(manifest, { maxLength: 5 }), async (items) => {
         const bytes = await writeManifestList({
+          version: 2,
           snapshotId: 1n,
           parentSnapshotId: 2n,
           sequenceNumber: 3,

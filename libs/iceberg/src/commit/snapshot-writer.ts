@@ -8,17 +8,25 @@ import type {
   TableRequirement,
   TableUpdate,
 } from '@phlo/ports'
-import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
+import {
+  type DataFile,
+  entryStatus,
+  fileContent,
+  isDeletionVector,
+  type ManifestEntry,
+  type ManifestFile,
+} from '../manifest/data-file.js'
 import { type NewManifestEntry, writeManifest } from '../manifest/manifest.js'
 import { countEntries, hasCounts, summarizePartitions, writeManifestList } from '../manifest/manifest-list.js'
 import { invalid, unsupported } from '../invalid.js'
 import { currentSchema, mainTableBranch, refSnapshot } from '../metadata/metadata.js'
 import { type BoundPartitionField, specById } from '../partition/partition-spec.js'
+import { partitionKey } from '../manifest/partition-key.js'
 import { bindTableSpec, TableFiles } from '../manifest/table-files.js'
 
 /** What a new snapshot does to the one before. */
 export interface SnapshotChange {
-  /** Files of the table's default partition spec. */
+  /** Data and delete files, of any of the table's partition specs. */
   readonly add: readonly DataFile[]
   /** Live files for which it answers true leave the table. Manifests for which `mayHold` answers false are not read. */
   readonly remove?: {
@@ -51,8 +59,8 @@ export async function stageSnapshot(
   change: SnapshotChange,
   now: number,
 ): Promise<StagedSnapshot> {
-  if (metadata['format-version'] !== 2)
-    throw unsupported(`Writing to a table of format version ${metadata['format-version']}`)
+  const version = metadata['format-version']
+  if (version !== 2) throw unsupported(`Writing to a table of format version ${version}`)
   const parent = refSnapshot(metadata)
   const snapshotId = newSnapshotId()
   const sequenceNumber = metadata['last-sequence-number'] + 1
@@ -60,13 +68,13 @@ export async function stageSnapshot(
   const writer = new ManifestWriter(store, metadata, snapshotId, sequenceNumber)
   const summary = new SummaryBuilder()
   const manifests: ManifestFile[] = []
-  if (change.add.length > 0) {
-    for (const file of change.add) summary.added(file)
+  for (const file of change.add) summary.added(file)
+  for (const { specId, content, group } of bySpecAndContent(change.add)) {
     manifests.push(
       await writer.write(
-        specById(metadata['partition-specs'], metadata['default-spec-id']),
-        'data',
-        change.add.map((file) => ({ status: entryStatus.added, snapshotId, file })),
+        specById(metadata['partition-specs'], specId),
+        content,
+        group.map((file) => ({ status: entryStatus.added, snapshotId, file })),
       ),
     )
   }
@@ -82,6 +90,7 @@ export async function stageSnapshot(
   const operation: SnapshotOperation = summary.operation()
   const listKey = writer.key(`snap-${snapshotId}-1-${randomUUID()}.avro`)
   const list = await writeManifestList({
+    version,
     snapshotId,
     parentSnapshotId: parent?.['snapshot-id'],
     sequenceNumber,
@@ -109,6 +118,19 @@ export async function stageSnapshot(
   }
 }
 
+/** A manifest holds files of one spec, and either data or delete files. */
+function bySpecAndContent(files: readonly DataFile[]) {
+  const groups = new Map<string, { specId: number; content: 'data' | 'deletes'; group: DataFile[] }>()
+  for (const file of files) {
+    const content = file.content === fileContent.data ? 'data' : 'deletes'
+    const key = `${file.specId} ${content}`
+    const found = groups.get(key)
+    if (found) found.group.push(file)
+    else groups.set(key, { specId: file.specId, content, group: [file] })
+  }
+  return groups.values()
+}
+
 /** A line of a version 1 list that lacks its counts, with those of the manifest itself. */
 async function withCounts(files: TableFiles, manifest: ManifestFile): Promise<ManifestFile> {
   const entries: ManifestEntry[] = []
@@ -126,7 +148,7 @@ async function withoutRemoved(
   summary: SummaryBuilder,
 ): Promise<ManifestFile | undefined> {
   const spec = files.spec(manifest.specId)
-  if (manifest.content !== 0 || !remove.mayHold(manifest, spec)) return undefined
+  if (!remove.mayHold(manifest, spec)) return undefined
   const live: ManifestEntry[] = []
   for await (const entry of files.entries(manifest)) if (entry.status !== entryStatus.deleted) live.push(entry)
   const leaving = new Set(live.filter((entry) => remove.matches(entry.file, spec)))
@@ -137,7 +159,8 @@ async function withoutRemoved(
       ? { ...entry, status: entryStatus.deleted, snapshotId }
       : { ...entry, status: entryStatus.existing },
   )
-  return writer.write(specById(files.metadata['partition-specs'], manifest.specId), 'data', entries)
+  const content = manifest.content === 0 ? 'data' : 'deletes'
+  return writer.write(specById(files.metadata['partition-specs'], manifest.specId), content, entries)
 }
 
 class ManifestWriter {
@@ -169,7 +192,7 @@ class ManifestWriter {
   ): Promise<ManifestFile> {
     const schema = currentSchema(this.metadata)
     const partition = bindTableSpec(this.metadata, spec['spec-id'])
-    const bytes = await writeManifest({ schema, spec, partition, content, entries })
+    const bytes = await writeManifest({ version: 2, schema, spec, partition, content, entries })
     const key = this.key(`${this.commitId}-m${this.count++}.avro`)
     await this.store.put(key, bytes, { ifAbsent: true })
     const live = entries.filter((entry) => entry.status !== entryStatus.deleted)
@@ -190,6 +213,29 @@ class ManifestWriter {
   }
 }
 
+class DeleteCounts {
+  positionFiles = 0
+  vectors = 0
+  positions = 0
+  equalityFiles = 0
+  equalities = 0
+
+  get files(): number {
+    return this.positionFiles + this.vectors + this.equalityFiles
+  }
+
+  count(file: DataFile): void {
+    if (file.content === fileContent.equalityDeletes) {
+      this.equalityFiles++
+      this.equalities += file.recordCount
+      return
+    }
+    if (isDeletionVector(file)) this.vectors++
+    else this.positionFiles++
+    this.positions += file.recordCount
+  }
+}
+
 /** Counts for a snapshot's summary. Spec: Appendix F, "Optional Snapshot Summary Fields". */
 class SummaryBuilder {
   private addedFiles = 0
@@ -198,24 +244,28 @@ class SummaryBuilder {
   private removedFiles = 0
   private removedRecords = 0
   private removedSize = 0
+  private readonly addedDeletes = new DeleteCounts()
+  private readonly removedDeletes = new DeleteCounts()
   private readonly partitions = new Set<string>()
 
   added(file: DataFile): void {
+    this.addedSize += file.fileSize
+    this.partitions.add(`${file.specId} ${partitionKey(file)}`)
+    if (file.content !== fileContent.data) return this.addedDeletes.count(file)
     this.addedFiles++
     this.addedRecords += file.recordCount
-    this.addedSize += file.fileSize
-    this.partitions.add(partitionKey(file))
   }
 
   removed(file: DataFile): void {
+    this.removedSize += file.fileSize
+    this.partitions.add(`${file.specId} ${partitionKey(file)}`)
+    if (file.content !== fileContent.data) return this.removedDeletes.count(file)
     this.removedFiles++
     this.removedRecords += file.recordCount
-    this.removedSize += file.fileSize
-    this.partitions.add(partitionKey(file))
   }
 
   operation(): SnapshotOperation {
-    if (this.removedFiles === 0) return 'append'
+    if (this.removedFiles === 0 && this.removedDeletes.files === 0 && this.addedDeletes.files === 0) return 'append'
     return this.addedFiles === 0 ? 'delete' : 'overwrite'
   }
 
@@ -230,26 +280,32 @@ class SummaryBuilder {
       'deleted-data-files': this.removedFiles,
       'deleted-records': this.removedRecords,
       'removed-files-size': this.removedSize,
+      'added-delete-files': this.addedDeletes.files,
+      'added-position-delete-files': this.addedDeletes.positionFiles,
+      'added-dvs': this.addedDeletes.vectors,
+      'added-position-deletes': this.addedDeletes.positions,
+      'added-equality-delete-files': this.addedDeletes.equalityFiles,
+      'added-equality-deletes': this.addedDeletes.equalities,
+      'removed-delete-files': this.removedDeletes.files,
+      'removed-position-delete-files': this.removedDeletes.positionFiles,
+      'removed-dvs': this.removedDeletes.vectors,
+      'removed-position-deletes': this.removedDeletes.positions,
+      'removed-equality-delete-files': this.removedDeletes.equalityFiles,
+      'removed-equality-deletes': this.removedDeletes.equalities,
       'changed-partition-count': this.partitions.size,
     }
     const totals: Record<string, number> = {
       'total-data-files': before('total-data-files') + this.addedFiles - this.removedFiles,
       'total-records': before('total-records') + this.addedRecords - this.removedRecords,
       'total-files-size': before('total-files-size') + this.addedSize - this.removedSize,
-      'total-delete-files': before('total-delete-files'),
-      'total-position-deletes': before('total-position-deletes'),
-      'total-equality-deletes': before('total-equality-deletes'),
+      'total-delete-files': before('total-delete-files') + this.addedDeletes.files - this.removedDeletes.files,
+      'total-position-deletes':
+        before('total-position-deletes') + this.addedDeletes.positions - this.removedDeletes.positions,
+      'total-equality-deletes':
+        before('total-equality-deletes') + this.addedDeletes.equalities - this.removedDeletes.equalities,
     }
     const changed = Object.entries(counts).filter(([, value]) => value > 0)
     const known = Object.entries(totals).filter(([, value]) => value >= 0)
     return Object.fromEntries([...changed, ...known].map(([name, value]) => [name, String(value)]))
   }
-}
-
-function partitionKey(file: DataFile): string {
-  return file.partition
-    .map(
-      (value) => `${typeof value} ${value instanceof Uint8Array ? Buffer.from(value).toString('hex') : String(value)}`,
-    )
-    .join('\u001f')
 }

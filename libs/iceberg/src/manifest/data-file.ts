@@ -1,5 +1,8 @@
 import type { Value } from '../types/value.js'
 
+/** Versions of the table format that are read and written. Spec: "Format Versioning". */
+export type FormatVersion = 1 | 2 | 3
+
 /** What a file in a manifest holds. Spec: "Manifests", `content`. */
 export const fileContent = { data: 0, positionDeletes: 1, equalityDeletes: 2 } as const
 export type FileContent = (typeof fileContent)[keyof typeof fileContent]
@@ -7,9 +10,11 @@ export type FileContent = (typeof fileContent)[keyof typeof fileContent]
 /** A data or delete file as a manifest describes it. Spec: "Data File Fields". */
 export interface DataFile {
   readonly content: FileContent
+  /** The partition spec that `partition` is of. */
+  readonly specId: number
   /** URI. */
   readonly path: string
-  /** `PARQUET`, `AVRO` or `ORC`. */
+  /** `PARQUET`, `AVRO`, `ORC` or, for deletion vectors, `PUFFIN`. */
   readonly format: string
   /** One value for each field of the partition spec, in its order. */
   readonly partition: readonly (Value | null)[]
@@ -27,6 +32,18 @@ export interface DataFile {
   readonly splitOffsets?: readonly number[]
   readonly equalityIds?: readonly number[]
   readonly sortOrderId?: number
+  /** Version 3: `_row_id` of the first row. */
+  readonly firstRowId?: number
+  /** URI of the one data file that a file of position deletes is about; always there for deletion vectors. */
+  readonly referencedDataFile?: string
+  /** Where in the Puffin file a deletion vector lies, in bytes. */
+  readonly contentOffset?: number
+  readonly contentSize?: number
+}
+
+/** A deletion vector, as opposed to a file of positions. Spec: "Deletion Vectors". */
+export function isDeletionVector(file: DataFile): boolean {
+  return file.content === fileContent.positionDeletes && file.format.toUpperCase() === 'PUFFIN'
 }
 
 export const entryStatus = { existing: 0, added: 1, deleted: 2 } as const
@@ -69,4 +86,6 @@ export interface ManifestFile {
   readonly deletedRows?: number | undefined
   readonly partitions?: readonly FieldSummary[]
   readonly keyMetadata?: Uint8Array
+  /** Version 3: the `_row_id` from which data files without one of their own are numbered. */
+  readonly firstRowId?: number | undefined
 }

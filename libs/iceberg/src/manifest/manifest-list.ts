@@ -1,7 +1,14 @@
 import { type AvroField, type AvroSchema, optional } from '../avro/avro-schema.js'
 import { openContainer, writeContainer } from '../avro/container.js'
 import { compileDecoder, type Want } from '../avro/decoder.js'
-import { entryStatus, type EntryStatus, type FieldSummary, type ManifestEntry, type ManifestFile } from './data-file.js'
+import {
+  entryStatus,
+  type EntryStatus,
+  type FieldSummary,
+  type FormatVersion,
+  type ManifestEntry,
+  type ManifestFile,
+} from './data-file.js'
 import { invalid } from '../invalid.js'
 import type { BoundPartitionField } from '../partition/partition-spec.js'
 import { compareValues, encodeValue, type Value } from '../types/value.js'
@@ -12,16 +19,21 @@ function field(id: number, name: string, type: AvroSchema): AvroField {
   return { name, type, 'field-id': id }
 }
 
-const schema: AvroSchema = {
+const newFields: readonly AvroField[] = [
+  field(517, 'content', 'int'),
+  field(515, 'sequence_number', 'long'),
+  field(516, 'min_sequence_number', 'long'),
+]
+
+/** Spec: "Manifest Lists" and Appendix E. */
+const schemaOf = (version: FormatVersion): AvroSchema => ({
   type: 'record',
   name: 'manifest_file',
   fields: [
     field(500, 'manifest_path', 'string'),
     field(501, 'manifest_length', 'long'),
     field(502, 'partition_spec_id', 'int'),
-    field(517, 'content', 'int'),
-    field(515, 'sequence_number', 'long'),
-    field(516, 'min_sequence_number', 'long'),
+    ...(version >= 2 ? newFields : []),
     field(503, 'added_snapshot_id', 'long'),
     field(504, 'added_files_count', 'int'),
     field(505, 'existing_files_count', 'int'),
@@ -51,8 +63,9 @@ const schema: AvroSchema = {
       default: null,
     },
     { ...field(519, 'key_metadata', optional('bytes')), default: null },
+    ...(version >= 3 ? [{ ...field(520, 'first_row_id', optional('long')), default: null }] : []),
   ],
-}
+})
 
 const manifestCounts = [
   'addedFiles',
@@ -84,27 +97,33 @@ export function countEntries(
   }
 }
 
-/** The bytes of a manifest list, format version 2. */
+/** The bytes of a manifest list. */
 export async function writeManifestList(options: {
+  readonly version: FormatVersion
   readonly snapshotId: bigint
   readonly parentSnapshotId: bigint | undefined
   readonly sequenceNumber: number
+  /** Version 3: the snapshot's own. */
+  readonly firstRowId?: number
   readonly manifests: readonly ManifestFile[]
 }): Promise<Buffer> {
   const metadata = {
     'snapshot-id': String(options.snapshotId),
     'parent-snapshot-id': options.parentSnapshotId === undefined ? 'null' : String(options.parentSnapshotId),
-    'sequence-number': String(options.sequenceNumber),
-    'format-version': '2',
+    ...(options.version >= 2 && { 'sequence-number': String(options.sequenceNumber) }),
+    ...(options.version >= 3 && { 'first-row-id': String(options.firstRowId ?? 'null') }),
+    'format-version': String(options.version),
   }
-  return writeContainer(schema, metadata, options.manifests.length, (writer, index) => {
+  return writeContainer(schemaOf(options.version), metadata, options.manifests.length, (writer, index) => {
     const manifest = options.manifests[index] as ManifestFile
     writer.string(manifest.path)
     writer.long(manifest.length)
     writer.long(manifest.specId)
-    writer.long(manifest.content)
-    writer.long(manifest.sequenceNumber)
-    writer.long(manifest.minSequenceNumber)
+    if (options.version >= 2) {
+      writer.long(manifest.content)
+      writer.long(manifest.sequenceNumber)
+      writer.long(manifest.minSequenceNumber)
+    }
     writer.long(manifest.addedSnapshotId)
     for (const name of manifestCounts) {
       const count = manifest[name]
@@ -130,6 +149,10 @@ export async function writeManifestList(options: {
     }
     writer.long(manifest.keyMetadata === undefined ? 0 : 1)
     if (manifest.keyMetadata !== undefined) writer.bytes(manifest.keyMetadata)
+    if (options.version >= 3) {
+      writer.long(manifest.firstRowId === undefined ? 0 : 1)
+      if (manifest.firstRowId !== undefined) writer.long(manifest.firstRowId)
+    }
   })
 }
 
@@ -165,6 +188,7 @@ const want: Want = {
       },
     ],
     [519, { as: 'keyMetadata', want: 'value' }],
+    [520, { as: 'firstRowId', want: 'value' }],
   ]),
 }
 
@@ -192,6 +216,7 @@ function withDefaults(raw: Partial<ManifestFile>, what: string): ManifestFile {
       raw.specId,
       raw.sequenceNumber,
       raw.minSequenceNumber,
+      raw.firstRowId,
       ...manifestCounts.map((name) => raw[name]),
     ].some((value) => value !== undefined && typeof value !== 'number')
   ) {

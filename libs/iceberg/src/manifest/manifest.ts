@@ -9,6 +9,7 @@ import {
   type EntryStatus,
   entryStatus,
   fileContent,
+  type FormatVersion,
   type ManifestEntry,
   type ManifestFile,
 } from './data-file.js'
@@ -82,12 +83,13 @@ function decimalBytes(precision: number): number {
   return encodeUnscaled(10n ** BigInt(precision) - 1n).length
 }
 
-function entrySchema(partition: readonly BoundPartitionField[]): AvroSchema {
+/** Fields that only some versions have. Spec: "Manifests" and Appendix E. */
+function entrySchema(partition: readonly BoundPartitionField[], version: FormatVersion): AvroSchema {
   const dataFile: AvroSchema = {
     type: 'record',
     name: 'r2',
     fields: [
-      field(134, 'content', 'int'),
+      ...(version >= 2 ? [field(134, 'content', 'int')] : []),
       field(100, 'file_path', 'string'),
       field(101, 'file_format', 'string'),
       field(102, 'partition', {
@@ -103,6 +105,7 @@ function entrySchema(partition: readonly BoundPartitionField[]): AvroSchema {
       }),
       field(103, 'record_count', 'long'),
       field(104, 'file_size_in_bytes', 'long'),
+      ...(version === 1 ? [field(105, 'block_size_in_bytes', 'long')] : []),
       optionalField(108, 'column_sizes', idMap(117, 118, 'long')),
       optionalField(109, 'value_counts', idMap(119, 120, 'long')),
       optionalField(110, 'null_value_counts', idMap(121, 122, 'long')),
@@ -111,8 +114,13 @@ function entrySchema(partition: readonly BoundPartitionField[]): AvroSchema {
       optionalField(128, 'upper_bounds', idMap(129, 130, 'bytes')),
       optionalField(131, 'key_metadata', 'bytes'),
       optionalField(132, 'split_offsets', { type: 'array', items: 'long', 'element-id': 133 }),
-      optionalField(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 }),
+      ...(version >= 2 ? [optionalField(135, 'equality_ids', { type: 'array', items: 'int', 'element-id': 136 })] : []),
       optionalField(140, 'sort_order_id', 'int'),
+      ...(version >= 3 ? [optionalField(142, 'first_row_id', 'long')] : []),
+      ...(version >= 2 ? [optionalField(143, 'referenced_data_file', 'string')] : []),
+      ...(version >= 3
+        ? [optionalField(144, 'content_offset', 'long'), optionalField(145, 'content_size_in_bytes', 'long')]
+        : []),
     ],
   }
   return {
@@ -120,9 +128,10 @@ function entrySchema(partition: readonly BoundPartitionField[]): AvroSchema {
     name: 'manifest_entry',
     fields: [
       field(0, 'status', 'int'),
-      optionalField(1, 'snapshot_id', 'long'),
-      optionalField(3, 'sequence_number', 'long'),
-      optionalField(4, 'file_sequence_number', 'long'),
+      version === 1 ? field(1, 'snapshot_id', 'long') : optionalField(1, 'snapshot_id', 'long'),
+      ...(version >= 2
+        ? [optionalField(3, 'sequence_number', 'long'), optionalField(4, 'file_sequence_number', 'long')]
+        : []),
       field(2, 'data_file', dataFile),
     ],
   }
@@ -146,35 +155,48 @@ export interface NewManifestEntry {
   readonly file: DataFile
 }
 
-/** The bytes of a manifest of one partition spec, format version 2. `partition` is the spec bound to its columns. */
+/** The bytes of a manifest of one partition spec. `partition` is the spec bound to its columns. */
 export async function writeManifest(options: {
+  readonly version: FormatVersion
   readonly schema: IcebergSchema
   readonly spec: PartitionSpec
   readonly partition: readonly BoundPartitionField[]
   readonly content: 'data' | 'deletes'
   readonly entries: readonly NewManifestEntry[]
 }): Promise<Buffer> {
-  const { partition } = options
+  const { partition, version } = options
   const metadata = {
     schema: serializeJson(options.schema),
     'schema-id': String(options.schema['schema-id']),
     'partition-spec': JSON.stringify(options.spec.fields),
     'partition-spec-id': String(options.spec['spec-id']),
-    'format-version': '2',
-    content: options.content,
+    'format-version': String(version),
+    ...(version >= 2 && { content: options.content }),
   }
-  return writeContainer(entrySchema(partition), metadata, options.entries.length, (writer, index) =>
-    writeEntry(writer, options.entries[index] as NewManifestEntry, partition),
+  return writeContainer(entrySchema(partition, version), metadata, options.entries.length, (writer, index) =>
+    writeEntry(writer, options.entries[index] as NewManifestEntry, partition, version),
   )
 }
 
-function writeEntry(writer: ByteWriter, entry: NewManifestEntry, partition: readonly BoundPartitionField[]): void {
+/** An old reader's block size; the specification of version 1 wants the field and says to ignore it. */
+const blockSize = 67_108_864
+
+function writeEntry(
+  writer: ByteWriter,
+  entry: NewManifestEntry,
+  partition: readonly BoundPartitionField[],
+  version: FormatVersion,
+): void {
+  const long = (value: number) => writer.long(value)
   writer.long(entry.status)
-  writeOptional(writer, entry.snapshotId, (value) => writer.long(value))
-  writeOptional(writer, entry.sequenceNumber, (value) => writer.long(value))
-  writeOptional(writer, entry.fileSequenceNumber, (value) => writer.long(value))
+  if (version === 1) writer.long(entry.snapshotId)
+  else {
+    writeOptional(writer, entry.snapshotId, (value) => writer.long(value))
+    writeOptional(writer, entry.sequenceNumber, long)
+    writeOptional(writer, entry.fileSequenceNumber, long)
+  }
   const { file } = entry
-  writer.long(file.content)
+  if (version >= 2) writer.long(file.content)
   writer.string(file.path)
   writer.string(file.format)
   partition.forEach((bound, index) => {
@@ -187,14 +209,21 @@ function writeEntry(writer: ByteWriter, entry: NewManifestEntry, partition: read
   })
   writer.long(file.recordCount)
   writer.long(file.fileSize)
+  if (version === 1) writer.long(blockSize)
   for (const counts of [file.columnSizes, file.valueCounts, file.nullCounts, file.nanCounts]) {
-    writeIdMap(writer, counts, (value) => writer.long(value))
+    writeIdMap(writer, counts, long)
   }
   for (const bounds of [file.lowerBounds, file.upperBounds]) writeIdMap(writer, bounds, (value) => writer.bytes(value))
   writeOptional(writer, file.keyMetadata, (value) => writer.bytes(value))
-  writeOptional(writer, file.splitOffsets, (value) => writeArray(writer, value, (item) => writer.long(item)))
-  writeOptional(writer, file.equalityIds, (value) => writeArray(writer, value, (item) => writer.long(item)))
-  writeOptional(writer, file.sortOrderId, (value) => writer.long(value))
+  writeOptional(writer, file.splitOffsets, (value) => writeArray(writer, value, long))
+  if (version >= 2) writeOptional(writer, file.equalityIds, (value) => writeArray(writer, value, long))
+  writeOptional(writer, file.sortOrderId, long)
+  if (version >= 3) writeOptional(writer, file.firstRowId, long)
+  if (version >= 2) writeOptional(writer, file.referencedDataFile, (value) => writer.string(value))
+  if (version >= 3) {
+    writeOptional(writer, file.contentOffset, long)
+    writeOptional(writer, file.contentSize, long)
+  }
 }
 
 function writeOptional<T>(writer: ByteWriter, value: T | undefined, write: (value: T) => void): void {
@@ -275,8 +304,9 @@ export function* readManifest(
   const what = `manifest ${manifest.path}`
   const { header, blocks } = openContainer(bytes, what)
   const decode = compileDecoder(header.schema, entryWant(spec, projection), what)
+  const rowIds = { next: manifest.firstRowId }
   for (const { count, reader } of blocks) {
-    for (let index = 0; index < count; index++) yield inherit(decode(reader) as RawEntry, manifest, what)
+    for (let index = 0; index < count; index++) yield inherit(decode(reader) as RawEntry, manifest, rowIds, what)
   }
 }
 
@@ -285,11 +315,16 @@ interface RawEntry {
   snapshotId: bigint | undefined
   sequenceNumber: number | undefined
   fileSequenceNumber: number | undefined
-  file: (Omit<DataFile, 'content'> & { content: number | undefined }) | undefined
+  file: (Omit<DataFile, 'content' | 'specId'> & { content: number | undefined }) | undefined
 }
 
-/** Spec: "Sequence Number Inheritance" and "First Row ID Inheritance" (the part of version 2). */
-function inherit(raw: RawEntry, manifest: ManifestFile, what: string): ManifestEntry {
+/** Spec: "Sequence Number Inheritance" and "First Row ID Inheritance". `rowIds` goes on from file to file. */
+function inherit(
+  raw: RawEntry,
+  manifest: ManifestFile,
+  rowIds: { next: number | undefined },
+  what: string,
+): ManifestEntry {
   const { status, file } = raw
   if (status !== entryStatus.existing && status !== entryStatus.added && status !== entryStatus.deleted) {
     throw invalid(what, `has an entry with status ${status}`)
@@ -297,17 +332,26 @@ function inherit(raw: RawEntry, manifest: ManifestFile, what: string): ManifestE
   if (file === undefined) throw invalid(what, 'has an entry without a file')
   const content = file.content ?? fileContent.data
   if (content !== 0 && content !== 1 && content !== 2) throw invalid(what, `lists a file with content ${content}`)
+  if ((content === fileContent.data) !== (manifest.content === 0))
+    throw invalid(what, 'lists data files among delete files, or the other way round')
   if (typeof file.path !== 'string' || typeof file.recordCount !== 'number' || file.recordCount < 0)
     throw invalid(what, 'lists a file without path or record count')
   if (typeof file.format !== 'string' || typeof file.fileSize !== 'number' || !Array.isArray(file.partition))
     throw invalid(what, `lists ${file.path} without format, size or partition`)
   const sequenceNumber = raw.sequenceNumber ?? manifest.sequenceNumber
+  let { firstRowId } = file
+  if (content === fileContent.data && firstRowId === undefined && rowIds.next !== undefined) {
+    if (status !== entryStatus.deleted) {
+      firstRowId = rowIds.next
+      rowIds.next += file.recordCount
+    }
+  }
   return {
     status,
     snapshotId: raw.snapshotId ?? manifest.addedSnapshotId,
     sequenceNumber,
     fileSequenceNumber: raw.fileSequenceNumber ?? manifest.sequenceNumber,
-    file: { ...file, content: content },
+    file: { ...file, content, specId: manifest.specId, ...(firstRowId !== undefined && { firstRowId }) },
   }
 }
 
@@ -323,6 +367,10 @@ function entryWant(spec: readonly BoundPartitionField[], projection: ManifestPro
     [103, { as: 'recordCount', want: 'value' }],
     [104, { as: 'fileSize', want: 'value' }],
     [135, { as: 'equalityIds', want: { list: 'value' } }],
+    [142, { as: 'firstRowId', want: 'value' }],
+    [143, { as: 'referencedDataFile', want: 'value' }],
+    [144, { as: 'contentOffset', want: 'value' }],
+    [145, { as: 'contentSize', want: 'value' }],
   ])
   if (all) {
     file.set(108, { as: 'columnSizes', want: counts })

@@ -98,6 +98,7 @@ function fileOf(
   const nans = cells.filter((cell) => Number.isNaN(cell)).length
   return {
     content: fileContent.data,
+    specId: 0,
     path: 'file',
     format: 'PARQUET',
     partition,

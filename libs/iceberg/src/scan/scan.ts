@@ -1,7 +1,13 @@
 import type { ObjectStore, TableMetadata } from '@phlo/ports'
-import { type DataFile, entryStatus, fileContent } from '../manifest/data-file.js'
+import {
+  type DataFile,
+  entryStatus,
+  fileContent,
+  type ManifestEntry,
+  type ManifestFile,
+} from '../manifest/data-file.js'
+import { deleteColumnIds, type DeleteFile, DeleteIndex } from './delete-index.js'
 import { type BoundExpression, bindExpression, type Expression, referencedFields } from './expression.js'
-import { unsupported } from '../invalid.js'
 import { currentSchema, refSnapshot, schemaById, snapshotById } from '../metadata/metadata.js'
 import { fileMayMatch, manifestMayMatch, partitionMayMatch, projectFilter } from './pruning.js'
 import { TableFiles } from '../manifest/table-files.js'
@@ -9,7 +15,10 @@ import { TableFiles } from '../manifest/table-files.js'
 /** A data file to read. */
 export interface ScanTask {
   readonly file: DataFile
-  readonly specId: number
+  /** The file's data sequence number. Spec: "Sequence Numbers". */
+  readonly sequenceNumber: number
+  /** What may delete rows of the file. */
+  readonly deletes: readonly DeleteFile[]
 }
 
 export interface ScanOptions {
@@ -21,8 +30,7 @@ export interface ScanOptions {
 
 /**
  * The data files that a read needs, found by manifest list, then manifest, then file, one at a time.
- * A table without a snapshot has none. Throws PHLO_ICEBERG_INVALID for a filter that does not bind, and
- * PHLO_ICEBERG_UNSUPPORTED for tables with delete files. Spec: "Scan Planning".
+ * A table without a snapshot has none. Throws PHLO_ICEBERG_INVALID for a filter that does not bind. Spec: "Scan Planning".
  */
 export async function* planScan(
   store: ObjectStore,
@@ -40,18 +48,35 @@ export async function* planScan(
   const files = new TableFiles(store, metadata, schema)
   const projection = { statistics: referencedFields(filter) }
   const projected = new Map<number, BoundExpression>()
-  for (const manifest of await files.manifests(snapshot)) {
-    if (manifest.content !== 0) throw unsupported(`Reading a table with delete files (${manifest.path})`)
+  const manifests = await files.manifests(snapshot)
+  const deletes = await readDeletes(
+    files,
+    manifests.filter(({ content }) => content === 1),
+  )
+  for (const manifest of manifests) {
+    if (manifest.content !== 0) continue
     let partitionFilter = projected.get(manifest.specId)
     if (!partitionFilter) {
       partitionFilter = projectFilter(filter, files.spec(manifest.specId))
       projected.set(manifest.specId, partitionFilter)
     }
     if (!manifestMayMatch(partitionFilter, manifest.partitions)) continue
-    for await (const { status, file } of files.entries(manifest, projection)) {
+    for await (const { status, file, sequenceNumber } of files.entries(manifest, projection)) {
       if (status === entryStatus.deleted || file.content !== fileContent.data) continue
       if (partitionMayMatch(partitionFilter, file.partition) && fileMayMatch(filter, file))
-        yield { file, specId: manifest.specId }
+        yield { file, sequenceNumber, deletes: deletes?.of(file, sequenceNumber) ?? [] }
     }
   }
+}
+
+async function readDeletes(files: TableFiles, manifests: readonly ManifestFile[]): Promise<DeleteIndex | undefined> {
+  if (manifests.length === 0) return undefined
+  const entries: ManifestEntry[] = []
+  // Bounds of the path tell which data file position deletes are about.
+  const projection = { statistics: new Set([deleteColumnIds.path]) }
+  for (const manifest of manifests) {
+    for await (const entry of files.entries(manifest, projection))
+      if (entry.status !== entryStatus.deleted) entries.push(entry)
+  }
+  return new DeleteIndex(entries, (specId) => files.spec(specId).length === 0)
 }

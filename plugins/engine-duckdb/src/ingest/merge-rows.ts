@@ -28,8 +28,8 @@ export async function planMerge(
 ): Promise<MergePlan> {
   const candidates = new Map<string, string>()
   const filter = await keyFilter(connection, existing, key, keys)
-  for await (const { file } of planScan(store, existing.metadata, filter && { filter })) {
-    candidates.set(await localFile(store, file.path), file.path)
+  for await (const task of planScan(store, existing.metadata, filter && { filter })) {
+    candidates.set(await localFile(store, task), task.file.path)
   }
   if (candidates.size === 0) return { replaced: new Set(), kept: [] }
   const schema = currentSchema(metadata)

@@ -51,7 +51,7 @@ export class ParquetWriter {
     await mkdir(folder, { recursive: true })
     const rows = await run(this.copyStatement(select, schema, spec, metadata.properties ?? {}, folder))
     const files = rows
-      .map((row) => readCopyRow(row as unknown as CopyRow, schema, spec))
+      .map((row) => readCopyRow(row as unknown as CopyRow, schema, metadata['default-spec-id'], spec))
       .filter(({ file }) => file.recordCount > 0)
     await addSplitOffsets(connection, files)
     return files
@@ -134,7 +134,12 @@ interface CopyRow {
   readonly partition_keys: readonly { readonly key: string; readonly value: string | null }[] | null
 }
 
-function readCopyRow(row: CopyRow, schema: IcebergSchema, spec: readonly BoundPartitionField[]): StagedFile {
+function readCopyRow(
+  row: CopyRow,
+  schema: IcebergSchema,
+  specId: number,
+  spec: readonly BoundPartitionField[],
+): StagedFile {
   const statistics = new Map<string, ReturnedStatistics>(
     row.column_statistics.map(({ key, value }) => [
       key,
@@ -146,6 +151,7 @@ function readCopyRow(row: CopyRow, schema: IcebergSchema, spec: readonly BoundPa
     path: row.filename,
     file: {
       content: fileContent.data,
+      specId,
       path: row.filename,
       format: 'PARQUET',
       partition: spec.map((bound, index) => partitionValue(bound, keys.get(`_phlo_partition_${index}`) ?? null)),

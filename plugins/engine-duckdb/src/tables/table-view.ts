@@ -5,6 +5,7 @@ import {
   isStruct,
   planScan,
   refSnapshot,
+  type ScanTask,
   schemaById,
   snapshotAsOf,
   snapshotById,
@@ -41,14 +42,8 @@ export async function tableSelect(
       : currentSchema(metadata)
   const files: string[] = []
   if (snapshot) {
-    for await (const { file } of planScan(store, metadata, { snapshotId: snapshot['snapshot-id'] })) {
-      if (file.format.toUpperCase() !== 'PARQUET') {
-        throw new PhloError(
-          'PHLO_ICEBERG_UNSUPPORTED',
-          `${formatIdentifier(table.identifier)} has a data file in ${file.format}`,
-        )
-      }
-      files.push(await localFile(store, file.path))
+    for await (const task of planScan(store, metadata, { snapshotId: snapshot['snapshot-id'] })) {
+      files.push(await localFile(store, task))
     }
   }
   await requireNestedNames(connection, table, schema, files)
@@ -159,8 +154,12 @@ export function filesSelect(
 }
 
 /** A local path with the bytes of a data file. */
-export async function localFile(store: ObjectStore, uri: string): Promise<string> {
-  const key = store.key(uri)
-  if (key === undefined) throw new PhloError('PHLO_ICEBERG_INVALID', `The data file ${uri} is outside the store`)
+export async function localFile(store: ObjectStore, { file, deletes }: ScanTask): Promise<string> {
+  if (file.format.toUpperCase() !== 'PARQUET')
+    throw new PhloError('PHLO_ICEBERG_UNSUPPORTED', `The data file ${file.path} is ${file.format}, not Parquet`)
+  if (deletes.length > 0)
+    throw new PhloError('PHLO_ICEBERG_UNSUPPORTED', `Rows of ${file.path} are deleted by other files`)
+  const key = store.key(file.path)
+  if (key === undefined) throw new PhloError('PHLO_ICEBERG_INVALID', `The data file ${file.path} is outside the store`)
   return store.localFile(key)
 }
