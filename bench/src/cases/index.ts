@@ -3,6 +3,7 @@ import { commitLatency } from './commit-latency.js'
 import { ingestNdjson } from './ingest-ndjson.js'
 import { ingestParquet } from './ingest-parquet.js'
 import { memory } from './memory.js'
+import { plan } from './plan.js'
 import { start } from './start.js'
 
-export const cases: readonly BenchCase[] = [ingestParquet, ingestNdjson, memory, commitLatency, start]
+export const cases: readonly BenchCase[] = [ingestParquet, ingestNdjson, memory, commitLatency, plan, start]
