@@ -62,3 +62,5 @@ export {
 } from './types/primitive.js'
 export { applyUpdates, checkRequirements } from './metadata/updates.js'
 export { compareValues, decodeValue, encodeValue, formatValue, toValue, type Value } from './types/value.js'
+export { currentViewVersion, parseViewMetadata, serializeViewMetadata, viewSql } from './view/view-metadata.js'
+export { applyViewUpdates, newViewUpdates, type NewView, replaceViewUpdates } from './view/view-updates.js'

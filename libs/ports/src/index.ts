@@ -51,6 +51,7 @@ export type {
   TableUpdate,
   TransformName,
 } from './iceberg-model.js'
+export type { ViewMetadata, ViewRepresentation, ViewUpdate, ViewVersion } from './view-model.js'
 export { formatIdentifier, parseIdentifier, sameIdentifier, type TableIdentifier } from './table-identifier.js'
 export {
   type Catalog,

@@ -33,3 +33,8 @@ export function serializeJson(value: unknown, indent?: number): string {
     indent,
   ).replace(marked, '$1')
 }
+
+/** Same value, keys in the same order. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b)
+}

@@ -166,7 +166,8 @@ function validateSnapshots(metadata: TableMetadata, fail: Fail): void {
       fail('an entry of metadata-log has no time or file')
 }
 
-function validateSchema(schema: IcebergSchema, fail: Fail): void {
+/** Calls `fail` for what is no schema. */
+export function validateSchema(schema: IcebergSchema, fail: Fail): void {
   if (!isObject(schema) || schema.type !== 'struct') fail('a schema is no struct')
   if (!isInteger(schema['schema-id'])) fail('a schema has no id')
   checkShape(schema, 0, fail)

@@ -10,6 +10,7 @@ import type {
 } from '@phlo/ports'
 import { PhloError } from '@phlo/ports'
 import { invalid } from '../invalid.js'
+import { sameJson } from './json.js'
 import { mainTableBranch, schemaById } from './metadata.js'
 import { bindSpec, firstPartitionFieldId, specById } from '../partition/partition-spec.js'
 import { highestFieldId } from '../schema/schema.js'
@@ -304,8 +305,4 @@ function removeSnapshots(next: Mutable<TableMetadata>, removed: ReadonlySet<bigi
   next['snapshot-log'] = log.slice(lastGap + 1)
   const current = next['current-snapshot-id']
   if (current !== undefined && removed.has(current)) delete next['current-snapshot-id']
-}
-
-function sameJson(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }
