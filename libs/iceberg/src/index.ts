@@ -29,6 +29,13 @@ export {
   type PartitionColumn,
   specById,
 } from './partition/partition-spec.js'
+export {
+  decodeDeletionVector,
+  deletionVectorBlob,
+  encodeDeletionVector,
+  readDeletionVector,
+} from './deletes/deletion-vector.js'
+export { PositionSet } from './deletes/position-set.js'
 export { blobTypes, type PuffinBlob, type PuffinMetadata } from './puffin/puffin-footer.js'
 export { type PuffinSizes, readPuffinBlob, readPuffinMetadata } from './puffin/puffin-reader.js'
 export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/puffin-writer.js'
