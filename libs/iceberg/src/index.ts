@@ -67,7 +67,8 @@ export {
   type Primitive,
   sameType,
 } from './types/primitive.js'
-export { applyUpdates, checkRequirements } from './metadata/updates.js'
+export { applyUpdates } from './metadata/updates.js'
+export { checkRequirements } from './metadata/requirements.js'
 export { compareValues, decodeValue, encodeValue, formatValue, toValue, type Value } from './types/value.js'
 export { currentViewVersion, parseViewMetadata, serializeViewMetadata, viewSql } from './view/view-metadata.js'
 export { applyViewUpdates, newViewUpdates, type NewView, replaceViewUpdates } from './view/view-updates.js'

@@ -34,7 +34,15 @@ export interface NestedField {
   readonly required: boolean
   readonly type: IcebergType
   readonly doc?: string
+  /** What rows have that were written before the field was added. Format version 3. */
+  readonly 'initial-default'?: SingleValue
+  /** What new rows get when their writer gives no value. Format version 3. */
+  readonly 'write-default'?: SingleValue
 }
+
+/** A value in the specification's JSON form. Integers beyond 53 bits are `bigint`. Spec: Appendix D. */
+export type SingleValue =
+  null | boolean | number | bigint | string | readonly SingleValue[] | { readonly [key: string]: SingleValue }
 
 export interface IcebergSchema extends StructType {
   readonly 'schema-id': number
@@ -44,8 +52,13 @@ export interface IcebergSchema extends StructType {
 /** A transform as the specification writes it: `identity`, `day`, `bucket[16]`, `truncate[4]`, … */
 export type TransformName = string
 
-export interface PartitionField {
-  readonly 'source-id': number
+/** Where a field's values come from: one column, or several for a transform of several arguments (format version 3). */
+export interface TransformSource {
+  readonly 'source-id'?: number
+  readonly 'source-ids'?: readonly number[]
+}
+
+export interface PartitionField extends TransformSource {
   readonly 'field-id': number
   readonly name: string
   readonly transform: TransformName
@@ -55,9 +68,8 @@ export interface PartitionSpec {
   readonly fields: readonly PartitionField[]
 }
 
-export interface SortField {
+export interface SortField extends TransformSource {
   readonly transform: TransformName
-  readonly 'source-id': number
   readonly direction: 'asc' | 'desc'
   readonly 'null-order': 'nulls-first' | 'nulls-last'
 }
@@ -75,8 +87,16 @@ export interface Snapshot {
   readonly 'timestamp-ms': number
   /** URI of the manifest list. */
   readonly 'manifest-list'?: string
+  /** URIs of the manifests, where old writers of format version 1 made no list. */
+  readonly manifests?: readonly string[]
   readonly summary?: { readonly operation: SnapshotOperation } & Readonly<Record<string, string>>
   readonly 'schema-id'?: number
+  /** The `_row_id` where the snapshot's new rows begin. Format version 3. */
+  readonly 'first-row-id'?: number
+  /** At least as many rows as the snapshot gave ids to. Format version 3. */
+  readonly 'added-rows'?: number
+  /** The encryption key of the manifest list's own key. Format version 3. */
+  readonly 'key-id'?: string
 }
 
 export interface SnapshotRef {
@@ -85,6 +105,43 @@ export interface SnapshotRef {
   readonly 'min-snapshots-to-keep'?: number
   readonly 'max-snapshot-age-ms'?: number
   readonly 'max-ref-age-ms'?: number
+}
+
+/** A Puffin file with statistics of a snapshot. */
+export interface StatisticsFile {
+  readonly 'snapshot-id': bigint
+  /** URI. */
+  readonly 'statistics-path': string
+  readonly 'file-size-in-bytes': number
+  readonly 'file-footer-size-in-bytes': number
+  /** Base64. */
+  readonly 'key-metadata'?: string
+  readonly 'blob-metadata': readonly BlobMetadata[]
+}
+
+export interface BlobMetadata {
+  readonly type: string
+  readonly 'snapshot-id': bigint
+  readonly 'sequence-number': number
+  /** Field ids. */
+  readonly fields: readonly number[]
+  readonly properties?: Readonly<Record<string, string>>
+}
+
+/** A data file with one row of statistics for each partition of a snapshot. */
+export interface PartitionStatisticsFile {
+  readonly 'snapshot-id': bigint
+  /** URI. */
+  readonly 'statistics-path': string
+  readonly 'file-size-in-bytes': number
+}
+
+export interface EncryptionKey {
+  readonly 'key-id': string
+  /** Base64. */
+  readonly 'encrypted-key-metadata': string
+  readonly 'encrypted-by-id'?: string
+  readonly properties?: Readonly<Record<string, string>>
 }
 
 export interface TableMetadata {
@@ -107,6 +164,11 @@ export interface TableMetadata {
   readonly 'sort-orders': readonly SortOrder[]
   readonly 'default-sort-order-id': number
   readonly refs?: Readonly<Record<string, SnapshotRef>>
+  readonly statistics?: readonly StatisticsFile[]
+  readonly 'partition-statistics'?: readonly PartitionStatisticsFile[]
+  /** Above every row id that was given out. Always there in format version 3. */
+  readonly 'next-row-id'?: number
+  readonly 'encryption-keys'?: readonly EncryptionKey[]
 }
 
 /** What must still hold of a table when a commit is applied. */
@@ -137,3 +199,11 @@ export type TableUpdate =
   | { readonly action: 'set-location'; readonly location: string }
   | { readonly action: 'set-properties'; readonly updates: Readonly<Record<string, string>> }
   | { readonly action: 'remove-properties'; readonly removals: readonly string[] }
+  | { readonly action: 'remove-schemas'; readonly 'schema-ids': readonly number[] }
+  | { readonly action: 'remove-partition-specs'; readonly 'spec-ids': readonly number[] }
+  | { readonly action: 'set-statistics'; readonly statistics: StatisticsFile }
+  | { readonly action: 'remove-statistics'; readonly 'snapshot-id': bigint }
+  | { readonly action: 'set-partition-statistics'; readonly 'partition-statistics': PartitionStatisticsFile }
+  | { readonly action: 'remove-partition-statistics'; readonly 'snapshot-id': bigint }
+  | { readonly action: 'add-encryption-key'; readonly 'encryption-key': EncryptionKey }
+  | { readonly action: 'remove-encryption-key'; readonly 'key-id': string }

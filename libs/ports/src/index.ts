@@ -32,6 +32,8 @@ export {
   type StoredObject,
 } from './object-store.js'
 export type {
+  BlobMetadata,
+  EncryptionKey,
   IcebergSchema,
   IcebergType,
   ListType,
@@ -39,17 +41,21 @@ export type {
   NestedField,
   PartitionField,
   PartitionSpec,
+  PartitionStatisticsFile,
   PrimitiveType,
+  SingleValue,
   Snapshot,
   SnapshotOperation,
   SnapshotRef,
   SortField,
   SortOrder,
+  StatisticsFile,
   StructType,
   TableMetadata,
   TableRequirement,
   TableUpdate,
   TransformName,
+  TransformSource,
 } from './iceberg-model.js'
 export type { ViewMetadata, ViewRepresentation, ViewUpdate, ViewVersion } from './view-model.js'
 export { formatIdentifier, parseIdentifier, sameIdentifier, type TableIdentifier } from './table-identifier.js'

@@ -1,11 +1,13 @@
+import { gzipSync } from 'node:zlib'
 import type { TableMetadata } from '@phlo/ports'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { currentSchema, parseMetadata, refSnapshot, serializeMetadata, snapshotAsOf, snapshotById } from './metadata.js'
-import { serializeJson } from './json.js'
+import { parseJson, serializeJson } from './json.js'
 import { indexById } from '../schema/schema.js'
 import { bindTableSpec } from '../manifest/table-files.js'
-import { example } from '../testing/example.js'
+import { damaged } from '../testing/arbitraries.js'
+import { example, example3 } from '../testing/example.js'
 
 const parse = (value: unknown) => parseMetadata(Buffer.from(serializeJson(value)), 'table.json')
 const invalid = (message: RegExp) =>
@@ -47,6 +49,8 @@ describe('table metadata', () => {
   })
   const mark = (_key: string, value: unknown) => (typeof value === 'bigint' ? { bigint: value.toString() } : value)
   const unmark = (_key: string, value: unknown) => {
+    if (Number.isInteger(value) && !Number.isSafeInteger(value) && !String(value).includes('e'))
+      return BigInt(String(value))
     const { bigint } = (typeof value === 'object' && value !== null ? value : {}) as { bigint?: unknown }
     return typeof bigint === 'string' ? BigInt(bigint) : value
   }
@@ -61,6 +65,41 @@ describe('table metadata', () => {
     expect(parse({ ...example, properties }).properties).toEqual(properties)
     const strange = `{"x\\"snapshot-id": 5, ${serializeMetadata(example).toString('utf8').slice(1)}`
     expect(parseMetadata(Buffer.from(strange), 'table.json')).toMatchObject({ 'x"snapshot-id': 5 })
+  })
+
+  it('of version 3 comes back as it went, with defaults beyond 53 bits', () => {
+    const text = serializeMetadata(example3)
+    expect(parseMetadata(text, 'table.json')).toEqual(example3)
+    expect(parseMetadata(gzipSync(text), 'table.json')).toEqual(example3)
+    expect(text.toString('utf8')).toContain('"initial-default":4611686018427387904,')
+  })
+
+  it('keeps integers beyond 53 bits apart from texts and fractions that look like them', () => {
+    const odd =
+      '{"a,9007199254740993,": [9007199254740993,-9007199254740993, 0.12345678901234567], "b": "[9007199254740993]"}'
+    const text = `{"odd": ${odd}, ${serializeMetadata(example).toString('utf8').slice(1)}`
+    expect(parseMetadata(Buffer.from(text), 'table.json')).toMatchObject({
+      odd: {
+        'a,9007199254740993,': [9007199254740993n, -9007199254740993n, 0.12345678901234567],
+        b: '[9007199254740993]',
+      },
+    })
+    const updates = parseJson('{"snapshot-ids": [1, 9223372036854775807 ,-3], "ids": [1]}', 'updates')
+    expect(updates).toEqual({ 'snapshot-ids': [1n, 9223372036854775807n, -3n], ids: [1] })
+  })
+
+  it('with bytes damaged is refused, or can be used', () => {
+    const text = serializeMetadata(example3)
+    fc.assert(
+      fc.property(fc.oneof(damaged(text), damaged(gzipSync(text))), (bytes) => {
+        try {
+          currentSchema(parseMetadata(bytes, 'table.json'))
+        } catch (error) {
+          expect((error as { code?: string }).code).toMatch(/^PHLO_ICEBERG_(INVALID|UNSUPPORTED)$/)
+        }
+      }),
+      { numRuns: 500 },
+    )
   })
 
   const [snapshot] = example.snapshots!
@@ -104,6 +143,28 @@ describe('table metadata', () => {
     ['current-snapshot-id names no snapshot', { 'current-snapshot-id': 9n }],
     ['ref main names no snapshot', { refs: { main: null } }],
     ['ref main names no snapshot', { refs: { main: { 'snapshot-id': 9n, type: 'branch' } } }],
+    ['ref main is neither branch nor tag', { refs: { main: { 'snapshot-id': 1n, type: 'twig' } } }],
+    ['max-ref-age-ms of ref main', { refs: { main: { 'snapshot-id': 1n, type: 'branch', 'max-ref-age-ms': '1' } } }],
+    ['snapshot 1 is an ancestor', { snapshots: [{ ...snapshot!, 'parent-snapshot-id': 1n }] }],
+    ['manifests of snapshot 1', { snapshots: [{ ...snapshot!, manifests: [1] }] }],
+    ['first-row-id of snapshot 1 is no integer', { snapshots: [{ ...snapshot!, 'first-row-id': 'x' }] }],
+    ['two schemas have the same id', { schemas: [schema!, schema!] }],
+    [
+      'two partition specs have the same id',
+      { 'partition-specs': [0, 0].map((id) => ({ 'spec-id': id, fields: [] })) },
+    ],
+    ['default-sort-order-id names no sort order', { 'default-sort-order-id': 7 }],
+    ['a sort field has no source', { 'sort-orders': [{ 'order-id': 1, fields: [{ transform: 'day' }] }] }],
+    [
+      'a struct has two fields "x"',
+      { schemas: [{ ...schema!, fields: [1, 2].map((id) => ({ id, name: 'x', type: 'int', required: false })) }] },
+    ],
+    ['identifier-field-ids', { schemas: [{ ...schema!, 'identifier-field-ids': ['id'] }] }],
+    ['next-row-id is no integer', { 'format-version': 3 }],
+    ['a statistics file', { statistics: [{ 'snapshot-id': 1n }] }],
+    ['a statistics blob', { statistics: [{ ...example3.statistics![0]!, 'blob-metadata': [{}] }] }],
+    ['a partition statistics file', { 'partition-statistics': [5] }],
+    ['an encryption key', { 'encryption-keys': [{ 'key-id': 'k' }] }],
     ['an entry of snapshot-log', { 'snapshot-log': [{}] }],
     ['an entry of metadata-log', { 'metadata-log': [5] }],
   ])('is refused when %s', (problem, change) => {
@@ -121,10 +182,22 @@ describe('table metadata', () => {
   })
 
   it('of other versions is not supported', () => {
-    for (const version of [0, 3, '2', null, undefined])
+    for (const version of [0, 4, 2.5, '2', null, undefined])
       expect(() => parse({ ...example, 'format-version': version })).toThrow(
         expect.objectContaining({ code: 'PHLO_ICEBERG_UNSUPPORTED' }),
       )
+  })
+
+  it('is refused in time when its snapshots go round in circles', () => {
+    const count = 20_000
+    const circle = Array.from({ length: count }, (_item, index) => ({
+      'snapshot-id': BigInt(index),
+      'parent-snapshot-id': BigInt((index + 1) % count),
+      'timestamp-ms': 1,
+    }))
+    const { 'current-snapshot-id': _, refs: _refs, 'snapshot-log': _log, ...rest } = example
+    expect(() => parse({ ...rest, snapshots: circle })).toThrow(invalid(/is an ancestor of its own/))
+    expect(parse({ ...rest, snapshots: circle.slice(1) }).snapshots?.length).toBe(count - 1)
   })
 
   it('that is no JSON object is refused', () => {
@@ -133,11 +206,11 @@ describe('table metadata', () => {
   })
 
   it('with anything in place of anything is refused, or can be used', () => {
-    const places = paths(JSON.parse(JSON.stringify(example, mark)))
+    const places = paths(JSON.parse(JSON.stringify(example3, mark)))
     const anything = fc.oneof(fc.jsonValue(), fc.constantFrom(null, -1, 0, 1, 2, '', 'int', 'main', {}, []))
     fc.assert(
-      fc.property(fc.constantFrom(...places), anything, fc.constantFrom(1, 2), (place, value, version) => {
-        const copy = structuredClone(example) as unknown as Record<string, unknown>
+      fc.property(fc.constantFrom(...places), anything, fc.constantFrom(1, 2, 3), (place, value, version) => {
+        const copy = structuredClone(example3) as unknown as Record<string, unknown>
         copy['format-version'] = version
         set(copy, place, value)
         try {
@@ -211,7 +284,14 @@ describe('table metadata of version 1', () => {
       schema: { 'schema-id': 0, fields: [{ name: 'x' }, { name: 'y' }] },
       'partition-spec': [{ 'field-id': 1000 }, { 'field-id': 1001 }],
     })
+    expect(JSON.parse(text)).not.toHaveProperty('last-sequence-number')
     expect(parseMetadata(Buffer.from(text), 'again')).toEqual(parse(version1))
+  })
+
+  it('has the same uuid every time when it has none', () => {
+    const { 'table-uuid': _, ...without } = version1
+    expect(parse(without)['table-uuid']).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    expect(parse(without)).toEqual(parse(without))
   })
 
   it.each([

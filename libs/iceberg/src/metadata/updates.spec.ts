@@ -4,8 +4,9 @@ import fc from 'fast-check'
 import { parseMetadata, serializeMetadata } from './metadata.js'
 import { allFieldIds } from '../schema/schema.js'
 import { bindTableSpec } from '../manifest/table-files.js'
-import { example } from '../testing/example.js'
-import { applyUpdates, checkRequirements } from './updates.js'
+import { example, example3 } from '../testing/example.js'
+import { checkRequirements } from './requirements.js'
+import { applyUpdates } from './updates.js'
 
 const now = 5000
 const apply = (updates: readonly TableUpdate[], base: TableMetadata | undefined = example) =>
@@ -55,8 +56,8 @@ describe('updates of a table', () => {
     })
   })
 
-  it('do not make one without uuid, location, schema or spec', () => {
-    for (const action of ['assign-uuid', 'set-location', 'add-schema', 'add-spec']) {
+  it('do not make one without uuid, location, schema, spec or sort order', () => {
+    for (const action of ['assign-uuid', 'set-location', 'add-schema', 'add-spec', 'add-sort-order']) {
       const updates = creation.filter((update) => update.action !== action)
       expect(() => applyUpdates(undefined, updates, { now })).toThrow(refused('PHLO_ICEBERG_INVALID'))
     }
@@ -160,7 +161,47 @@ describe('updates of a table', () => {
   it.each<[string, TableUpdate[], string]>([
     ['another uuid', [{ action: 'assign-uuid', uuid: 'other' }], 'PHLO_ICEBERG_INVALID'],
     ['an older version', [{ action: 'upgrade-format-version', 'format-version': 1 }], 'PHLO_ICEBERG_INVALID'],
-    ['a newer version', [{ action: 'upgrade-format-version', 'format-version': 3 }], 'PHLO_ICEBERG_INVALID'],
+    ['a newer version', [{ action: 'upgrade-format-version', 'format-version': 4 }], 'PHLO_ICEBERG_INVALID'],
+    ['to lose the current schema', [{ action: 'remove-schemas', 'schema-ids': [1] }], 'PHLO_ICEBERG_INVALID'],
+    ['to lose the default spec', [{ action: 'remove-partition-specs', 'spec-ids': [1] }], 'PHLO_ICEBERG_INVALID'],
+    [
+      'a snapshot that is its own parent',
+      [{ action: 'add-snapshot', snapshot: snapshot(3n, 3, 3n) }],
+      'PHLO_ICEBERG_INVALID',
+    ],
+    [
+      'a snapshot that would close a circle',
+      [
+        { action: 'add-snapshot', snapshot: snapshot(3n, 3, 4n) },
+        { action: 'add-snapshot', snapshot: snapshot(4n, 4, 3n) },
+      ],
+      'PHLO_ICEBERG_INVALID',
+    ],
+    [
+      'a schema that is none',
+      [{ action: 'add-schema', schema: { type: 'struct', 'schema-id': 0 } as unknown as IcebergSchema }],
+      'PHLO_ICEBERG_INVALID',
+    ],
+    [
+      'a tag that keeps snapshots',
+      [{ action: 'set-snapshot-ref', 'ref-name': 't', type: 'tag', 'snapshot-id': 1n, 'min-snapshots-to-keep': 1 }],
+      'PHLO_ICEBERG_INVALID',
+    ],
+    [
+      'a branch that keeps nothing',
+      [{ action: 'set-snapshot-ref', 'ref-name': 'b', type: 'branch', 'snapshot-id': 1n, 'min-snapshots-to-keep': 0 }],
+      'PHLO_ICEBERG_INVALID',
+    ],
+    [
+      'a partition field with the id of another',
+      [
+        {
+          action: 'add-spec',
+          spec: { 'spec-id': 0, fields: [{ 'source-id': 1, 'field-id': 1000, name: 'x', transform: 'bucket[2]' }] },
+        },
+      ],
+      'PHLO_ICEBERG_INVALID',
+    ],
     ['a schema that is not there', [{ action: 'set-current-schema', 'schema-id': 9 }], 'PHLO_ICEBERG_INVALID'],
     [
       'the last schema when none was added',
@@ -208,6 +249,104 @@ describe('updates of a table', () => {
     ['an action that nobody knows', [{ action: 'dance' } as unknown as TableUpdate], 'PHLO_ICEBERG_INVALID'],
   ])('refuse %s', (_name, updates, code) => {
     expect(() => apply(updates)).toThrow(refused(code))
+  })
+})
+
+describe('updates of format version 3', () => {
+  const lined = (id: bigint, sequence: number, first: number, rows: number, parent = 2n): TableUpdate => ({
+    action: 'add-snapshot',
+    snapshot: { ...snapshot(id, sequence, parent), 'first-row-id': first, 'added-rows': rows },
+  })
+
+  it('begin to number rows when the table comes to it, and leave older snapshots alone', () => {
+    const upgraded = apply([{ action: 'upgrade-format-version', 'format-version': 3 }])
+    expect(upgraded).toMatchObject({ 'format-version': 3, 'next-row-id': 0 })
+    expect(upgraded.snapshots).toEqual(example.snapshots)
+    expect(apply([{ action: 'upgrade-format-version', 'format-version': 3 }], example3)['next-row-id']).toBe(120)
+    const version1 = applyUpdates(undefined, creation.map(asVersion1), { now })
+    expect(apply([{ action: 'upgrade-format-version', 'format-version': 2 }], version1)['format-version']).toBe(2)
+    expect(() => applyUpdates(version1, [...creation.slice(1, 2), asVersion1(creation[1]!)], { now })).toThrow(
+      refused('PHLO_ICEBERG_INVALID'),
+    )
+  })
+  const asVersion1 = (update: TableUpdate): TableUpdate =>
+    update.action === 'upgrade-format-version' ? { ...update, 'format-version': 1 } : update
+
+  it('move the next row id on by the rows of each snapshot, on whatever branch', () => {
+    const after = apply([lined(3n, 3, 120, 10), lined(4n, 4, 130, 0), lined(5n, 5, 140, 5)], example3)
+    expect(after['next-row-id']).toBe(145)
+  })
+
+  it('do not give a row id out twice', () => {
+    expect(() => apply([lined(3n, 3, 119, 10)], example3)).toThrow(
+      expect.objectContaining({ code: 'PHLO_COMMIT_CONFLICT', retryable: true }),
+    )
+    for (const update of [{ action: 'add-snapshot' as const, snapshot: snapshot(3n, 3, 2n) }, lined(3n, 3, 120, -1)])
+      expect(() => apply([update], example3)).toThrow(refused('PHLO_ICEBERG_INVALID'))
+  })
+
+  it('keep one statistics file of each kind a snapshot, as long as the snapshot is there', () => {
+    const [statistics, partition] = [example3.statistics![0]!, example3['partition-statistics']![0]!]
+    const other = { ...statistics, 'snapshot-id': 1n }
+    const newer = { ...statistics, 'statistics-path': 'memory:///newer.stats' }
+    const set = apply(
+      [
+        { action: 'set-statistics', statistics: other },
+        { action: 'set-statistics', statistics: newer },
+        { action: 'set-partition-statistics', 'partition-statistics': { ...partition, 'file-size-in-bytes': 9 } },
+      ],
+      example3,
+    )
+    expect(set.statistics).toEqual([other, newer])
+    expect(set['partition-statistics']).toEqual([{ ...partition, 'file-size-in-bytes': 9 }])
+    const removed = apply([{ action: 'remove-statistics', 'snapshot-id': 1n }], set)
+    expect(removed.statistics).toEqual([newer])
+    expect(apply([{ action: 'remove-partition-statistics', 'snapshot-id': 2n }], set)['partition-statistics']).toEqual(
+      [],
+    )
+    const expired = apply([{ action: 'remove-snapshots', 'snapshot-ids': [2n] }], set)
+    expect([expired.statistics, expired['partition-statistics']]).toEqual([[other], []])
+    expect(() =>
+      apply([{ action: 'set-statistics', statistics: { ...statistics, 'blob-metadata': 5 } as never }]),
+    ).toThrow(refused('PHLO_ICEBERG_INVALID'))
+  })
+
+  it('hold encryption keys by id', () => {
+    const key = { 'key-id': 'k2', 'encrypted-key-metadata': 'eA==' }
+    const added = apply(
+      [
+        { action: 'add-encryption-key', 'encryption-key': key },
+        { action: 'add-encryption-key', 'encryption-key': { ...key, 'encrypted-key-metadata': 'other' } },
+      ],
+      example3,
+    )
+    expect(added['encryption-keys']).toEqual([...example3['encryption-keys']!, key])
+    expect(apply([{ action: 'remove-encryption-key', 'key-id': 'k1' }], added)['encryption-keys']).toEqual([key])
+  })
+
+  it('remove schemas and specs that are not in use', () => {
+    const after = apply([
+      { action: 'remove-schemas', 'schema-ids': [0, 55] },
+      { action: 'remove-partition-specs', 'spec-ids': [0] },
+    ])
+    expect(after.schemas.map((item) => item['schema-id'])).toEqual([1])
+    expect(after['partition-specs'].map((item) => item['spec-id'])).toEqual([1])
+  })
+})
+
+describe('updates of format version 1', () => {
+  it('number partition fields without a gap, and snapshots not at all', () => {
+    const updates = creation.map((update) =>
+      update.action === 'upgrade-format-version' ? { ...update, 'format-version': 1 } : update,
+    )
+    const table = applyUpdates(undefined, updates, { now })
+    const field = { 'source-id': 1, 'field-id': 1001, name: 'x', transform: 'bucket[2]' }
+    expect(() => apply([{ action: 'add-spec', spec: { 'spec-id': 0, fields: [field] } }], table)).toThrow(
+      refused('PHLO_ICEBERG_INVALID'),
+    )
+    const after = apply([{ action: 'add-snapshot', snapshot: snapshot(3n, 3, 2n) }], table)
+    expect(after['last-sequence-number']).toBe(0)
+    expect(after.snapshots).toEqual([expect.not.objectContaining({ 'sequence-number': 3 })])
   })
 })
 
@@ -260,7 +399,7 @@ describe('any sequence of updates', () => {
       required: fc.boolean(),
       type: fc.constantFrom('int', 'long', 'timestamp', 'string'),
     }),
-    { selector: ({ id }) => id, minLength: 1, maxLength: 4 },
+    { selector: ({ name }) => name, minLength: 1, maxLength: 4 },
   )
   const partition = fc.uniqueArray(
     fc.record({
@@ -297,6 +436,18 @@ describe('any sequence of updates', () => {
       })),
     fc.array(ids, { maxLength: 3 }).map((list): TableUpdate => ({ action: 'remove-snapshots', 'snapshot-ids': list })),
     fc.constantFrom('main', 'x', 'y').map((name): TableUpdate => ({ action: 'remove-snapshot-ref', 'ref-name': name })),
+    fc.tuple(ids, small, small, small).map(([id, sequence, first, rows]): TableUpdate => ({
+      action: 'add-snapshot',
+      snapshot: { ...snapshot(id, sequence, 1n), 'first-row-id': first, 'added-rows': rows },
+    })),
+    fc.integer({ min: 1, max: 4 }).map((version): TableUpdate => ({
+      action: 'upgrade-format-version',
+      'format-version': version,
+    })),
+    ids.map((id): TableUpdate => ({
+      action: 'set-statistics',
+      statistics: { ...example3.statistics![0]!, 'snapshot-id': id },
+    })),
     fc
       .dictionary(fc.constantFrom('a', 'b'), fc.string())
       .map((updates): TableUpdate => ({ action: 'set-properties', updates })),
@@ -338,6 +489,7 @@ describe('any sequence of updates', () => {
         ...(metadata.snapshots ?? []).map((item) => item['sequence-number'] ?? 0),
       ),
     )
+    expect(metadata['next-row-id'] ?? 0).toBeGreaterThanOrEqual(before['next-row-id'] ?? 0)
     expect(metadata.refs?.['main']?.['snapshot-id']).toBe(metadata['current-snapshot-id'])
     const log = metadata['snapshot-log'] ?? []
     expect(log.at(-1)?.['snapshot-id']).toBe(metadata['current-snapshot-id'])

@@ -1,7 +1,7 @@
 import type { IcebergSchema, PartitionField, PartitionSpec } from '@phlo/ports'
 import { invalid } from '../invalid.js'
 import { indexById } from '../schema/schema.js'
-import { parseTransform, resultType, type Transform } from './transform.js'
+import { parseTransform, resultType, sourceIds, type Transform } from './transform.js'
 import { type Primitive, parsePrimitive } from '../types/primitive.js'
 
 /** A partition field with everything needed to compute and compare its values. */
@@ -23,18 +23,24 @@ export function bindSpec(
 ): BoundPartitionField[] {
   const indexes = [schema, ...older].map(indexById)
   return spec.fields.map((field) => {
-    const source = indexes.map((index) => index.get(field['source-id'])?.field).find((found) => found !== undefined)
+    const [id = -1] = sourceIds(field)
+    const source = indexes.map((index) => index.get(id)?.field).find((found) => found !== undefined)
     const transform = parseTransform(field.transform)
     // A dropped column leaves a void field behind, whose type no longer matters.
     if (!source && transform.kind === 'void') {
       return { field, transform, sourceType: { kind: 'int' }, type: { kind: 'int' } }
     }
     if (!source || typeof source.type !== 'string') {
-      throw invalid(`partition field ${field.name}`, `has no primitive source column with id ${field['source-id']}`)
+      throw invalid(`partition field ${field.name}`, `has no primitive source column with id ${id}`)
     }
     const sourceType = parsePrimitive(source.type)
     return { field, transform, sourceType, type: resultType(transform, sourceType) }
   })
+}
+
+/** Do both compute the same values? Spec: "Partitioning", equivalent fields. */
+export function samePartitionField(a: PartitionField, b: PartitionField): boolean {
+  return a.transform === b.transform && sourceIds(a).join() === sourceIds(b).join()
 }
 
 /** The spec with that id. Throws PHLO_ICEBERG_INVALID. */

@@ -1,3 +1,4 @@
+import type { TransformSource } from '@phlo/ports'
 import { invalid, unsupported } from '../invalid.js'
 import { murmur3 } from './murmur3.js'
 import { formatPrimitive, type Primitive } from '../types/primitive.js'
@@ -15,6 +16,11 @@ export function parseTransform(text: string): Transform {
   const width = Number(sized?.[2])
   if (sized && width > 0) return { kind: sized[1] as 'bucket' | 'truncate', width }
   throw invalid(`transform ${JSON.stringify(text).slice(0, 60)}`, 'is not one of format version 2')
+}
+
+/** The columns that a partition or sort field takes its values from; several since format version 3. */
+export function sourceIds(source: TransformSource): readonly number[] {
+  return source['source-ids'] ?? (source['source-id'] === undefined ? [] : [source['source-id']])
 }
 
 /** The type of the transform's result. Throws PHLO_ICEBERG_INVALID for a source type that it does not take. */

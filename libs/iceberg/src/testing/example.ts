@@ -1,4 +1,4 @@
-import type { TableMetadata } from '@phlo/ports'
+import type { IcebergSchema, Snapshot, TableMetadata } from '@phlo/ports'
 
 /** A table of two snapshots, nested types and every kind of partition field. */
 export const example: TableMetadata = {
@@ -110,4 +110,49 @@ export const example: TableMetadata = {
     main: { 'snapshot-id': 2n, type: 'branch' },
     audit: { 'snapshot-id': 1n, type: 'tag', 'max-ref-age-ms': 1000 },
   },
+}
+
+/** The same table in format version 3, with everything that this version added. */
+export const example3: TableMetadata = {
+  ...example,
+  'format-version': 3,
+  'next-row-id': 120,
+  schemas: [
+    ...example.schemas.slice(0, 1),
+    {
+      ...(example.schemas[1] as IcebergSchema),
+      fields: (example.schemas[1] as IcebergSchema).fields.map((field) =>
+        field.id === 1 ? { ...field, 'initial-default': 2n ** 62n, 'write-default': 7 } : field,
+      ),
+    },
+  ],
+  snapshots: [
+    ...(example.snapshots as Snapshot[]).slice(0, 1),
+    { ...(example.snapshots as Snapshot[])[1]!, 'first-row-id': 100, 'added-rows': 20, 'key-id': 'k1' },
+  ],
+  statistics: [
+    {
+      'snapshot-id': 2n,
+      'statistics-path': 'memory:///tables/example/metadata/2.stats',
+      'file-size-in-bytes': 413,
+      'file-footer-size-in-bytes': 42,
+      'blob-metadata': [
+        {
+          type: 'apache-datasketches-theta-v1',
+          'snapshot-id': 2n,
+          'sequence-number': 2,
+          fields: [1],
+          properties: { ndv: '5' },
+        },
+      ],
+    },
+  ],
+  'partition-statistics': [
+    {
+      'snapshot-id': 2n,
+      'statistics-path': 'memory:///tables/example/metadata/2.parquet',
+      'file-size-in-bytes': 43,
+    },
+  ],
+  'encryption-keys': [{ 'key-id': 'k1', 'encrypted-key-metadata': 'aWNlYmVyZwo=', properties: { scheme: 'x' } }],
 }

@@ -1,6 +1,6 @@
 import type { ViewMetadata, ViewRepresentation, ViewVersion } from '@phlo/ports'
 import { invalid, unsupported } from '../invalid.js'
-import { validateSchema } from '../metadata/metadata.js'
+import { validateSchema } from '../schema/schema-checks.js'
 import { parseJson, serializeJson } from '../metadata/json.js'
 
 /**

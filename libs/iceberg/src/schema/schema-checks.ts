@@ -1,0 +1,62 @@
+import type { IcebergSchema } from '@phlo/ports'
+import { type Fail, isInteger, isList, isObject } from '../metadata/shape.js'
+import { allFieldIds } from './schema.js'
+import { parsePrimitive } from '../types/primitive.js'
+
+/** Beyond this, nesting is hostile rather than real. */
+const deepestNesting = 100
+
+/** Ids above are for columns that are no table's own, such as `_file`. Spec: "Reserved Field IDs". */
+const highestUserFieldId = 2_147_483_447
+
+/** Checks a schema that somebody else may have written: its shape, its types and its field ids. */
+export function validateSchema(schema: unknown, fail: Fail): asserts schema is IcebergSchema {
+  if (!isObject(schema) || schema['type'] !== 'struct') return fail('a schema is no struct')
+  if (!isInteger(schema['schema-id'])) fail('a schema has no id')
+  checkShape(schema, 0, fail)
+  const ids = allFieldIds(schema as unknown as IcebergSchema)
+  if (new Set(ids).size !== ids.length) fail('a schema uses a field id twice')
+  if (ids.some((id) => id < 0 || id > highestUserFieldId)) fail('a schema has a field id that is out of range')
+  const identifiers = schema['identifier-field-ids'] ?? []
+  if (!isList(identifiers) || !identifiers.every(isInteger)) fail('identifier-field-ids is no list of integers')
+}
+
+/** Every level of a type has what its kind needs, and the nesting ends. */
+function checkShape(type: unknown, depth: number, fail: Fail): void {
+  if (depth > deepestNesting) fail(`a schema is nested deeper than ${deepestNesting} levels`)
+  if (typeof type === 'string') {
+    parsePrimitive(type)
+    return
+  }
+  if (!isObject(type)) return fail('a schema has a type that is neither text nor object')
+  const need = (id: string, required?: string) => {
+    if (!isInteger(type[id])) fail(`a ${String(type['type'])} has no ${id}`)
+    if (required !== undefined && typeof type[required] !== 'boolean')
+      fail(`a ${String(type['type'])} has no ${required}`)
+  }
+  switch (type['type']) {
+    case 'struct': {
+      if (!isList(type['fields'])) return fail('a struct has no list of fields')
+      const names = new Set<unknown>()
+      for (const field of type['fields']) {
+        if (!isObject(field)) return fail('a struct has a field that is no object')
+        if (!isInteger(field['id']) || typeof field['name'] !== 'string' || typeof field['required'] !== 'boolean')
+          return fail('a struct has a field without id, name or required')
+        if (names.has(field['name'])) fail(`a struct has two fields ${JSON.stringify(field['name'])}`)
+        names.add(field['name'])
+        checkShape(field['type'], depth + 1, fail)
+      }
+      return
+    }
+    case 'list':
+      need('element-id', 'element-required')
+      return checkShape(type['element'], depth + 1, fail)
+    case 'map':
+      need('key-id')
+      need('value-id', 'value-required')
+      checkShape(type['key'], depth + 1, fail)
+      return checkShape(type['value'], depth + 1, fail)
+    default:
+      fail(`a schema has a type of kind ${JSON.stringify(type['type'])}`)
+  }
+}
