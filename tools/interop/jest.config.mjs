@@ -3,6 +3,6 @@ import preset from '../../jest.preset.mjs'
 export default {
   ...preset,
   displayName: '@phlo/interop',
-  globalSetup: '<rootDir>/python/environment.mjs',
+  globalSetup: '<rootDir>/setup.mjs',
   testTimeout: 180_000,
 }

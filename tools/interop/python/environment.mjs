@@ -44,8 +44,3 @@ export async function pythonWithReaders() {
   }
   return interpreter
 }
-
-/** Jest's global setup: every spec file finds the interpreter in its environment. */
-export default async function setup() {
-  process.env['PHLO_INTEROP_PYTHON'] = await pythonWithReaders()
-}

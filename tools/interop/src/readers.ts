@@ -1,7 +1,10 @@
 import { expect } from '@jest/globals'
+import { currentSchema, type Expression } from '@phlo/iceberg'
 import type { Catalog } from '@phlo/ports'
 import type { LocalObjectStore } from '@phlo/storage-local'
+import { JavaWitness } from './java-witness.js'
 import { Lake } from './lake.js'
+import { withoutNulls } from './values.js'
 import { type CanonicalRow, Witness } from './witness.js'
 
 /** Rows as `python/readers.py` gives them: a long is text. */
@@ -17,6 +20,7 @@ export function canonical(rows: readonly Readonly<Record<string, unknown>>[]): C
 export class Readers {
   readonly lake: Lake
   readonly witness = new Witness()
+  readonly java = new JavaWitness()
 
   private constructor(lake: Lake) {
     this.lake = lake
@@ -28,12 +32,13 @@ export class Readers {
 
   async close(): Promise<void> {
     await this.witness.close()
+    await this.java.close()
     await this.lake.close()
   }
 
-  /** Phlo, PyIceberg and DuckDB's Iceberg extension all give exactly these rows, of a snapshot when one is named. */
+  /** Phlo, PyIceberg, DuckDB's extension and Iceberg Java all give exactly these rows, of a snapshot when one is named. */
   async expectRows(name: string, rows: readonly CanonicalRow[], snapshotId?: bigint): Promise<void> {
-    const { lake, witness } = this
+    const { lake, witness, java } = this
     const { metadataLocation, identifier } = await lake.load(name)
     const metadata = metadataLocation.replace(/^file:\/\//, '')
     const snapshot = snapshotId?.toString()
@@ -42,14 +47,40 @@ export class Readers {
       phlo: await witness.arrowRows(metadata, await lake.arrowFile(name, options), snapshot),
       pyiceberg: await witness.read(metadata, snapshot === undefined ? {} : { snapshot }),
       duckdb: await witness.duckdbRows(metadata, snapshot),
+      java: await java.read(metadata, snapshot === undefined ? {} : { snapshot }),
     }
-    expect(read).toEqual({ phlo: rows, pyiceberg: rows, duckdb: rows })
+    expect(read).toEqual({ phlo: rows, pyiceberg: rows, duckdb: rows, java: rows })
+  }
+
+  /**
+   * Phlo, PyIceberg and Iceberg Java would read the same files for the filter; gives how many. Of `neq` and `not-in` Java
+   * also leaves out the files that hold nothing but such a value; uuids it orders as signed numbers, unlike the specification.
+   */
+  async expectPlan(name: string, filter: Expression, snapshotId?: bigint): Promise<number> {
+    const { lake, witness, java } = this
+    const { metadata, metadataLocation } = await lake.load(name)
+    const location = metadataLocation.replace(/^file:\/\//, '')
+    const files = await lake.plan(name, { filter, ...(snapshotId !== undefined && { snapshotId }) })
+    const options = {
+      filter: withoutNulls(filter),
+      ...(snapshotId !== undefined && { snapshot: snapshotId.toString() }),
+    }
+    expect({ filter, files: await witness.plan(location, options) }).toEqual({ filter, files })
+    const planned = (await java.plan(location, options)).map(({ file }) => file)
+    const ordered = !currentSchema(metadata).fields.some(({ type }) => type === 'uuid')
+    if (filter.op === 'neq' || filter.op === 'not-in') {
+      expect({ filter, files }).toEqual({ filter, files: expect.arrayContaining(planned) })
+    } else if (ordered || filter.op === 'is-null' || filter.op === 'not-null') {
+      expect({ filter, files: planned }).toEqual({ filter, files })
+    }
+    return files.length
   }
 
   /** What PyIceberg makes of the table, after everything that must always be so has been found so. */
   async expectSound(name: string) {
-    const { lake, witness } = this
+    const { lake, witness, java } = this
     const metadata = await lake.metadata(name)
+    expect(await java.validate(metadata)).toEqual([])
     const described = await witness.describe(metadata)
     for (const { summary, files, records, bytes } of described.snapshots) {
       expect({

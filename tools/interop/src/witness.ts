@@ -1,9 +1,7 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import type { Expression } from '@phlo/iceberg'
 import type { IcebergSchema, PartitionSpec } from '@phlo/ports'
+import { AskedProcess } from './asked-process.js'
 
 /** A row in the canonical form of `python/readers.py`. */
 export type CanonicalRow = Readonly<Record<string, unknown>>
@@ -82,25 +80,17 @@ export interface ReadOptions {
 
 /** PyIceberg and DuckDB's Iceberg extension in a process of their own. */
 export class Witness {
-  private readonly process: ChildProcessWithoutNullStreams
-  private readonly answers: AsyncIterator<string>
-  private errors = ''
-  /** Questions are answered one after the other. */
-  private last: Promise<unknown> = Promise.resolve()
+  private readonly process: AskedProcess
 
   constructor() {
     const python = process.env['PHLO_INTEROP_PYTHON']
     if (python === undefined) throw new Error('Jest’s global setup has not run')
     const script = path.join(import.meta.dirname, '..', 'python', 'readers.py')
-    this.process = spawn(python, ['-W', 'ignore', script], { stdio: 'pipe' })
-    this.process.stderr.on('data', (data: Buffer) => (this.errors += data.toString('utf8')))
-    this.answers = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]()
+    this.process = new AskedProcess(python, ['-W', 'ignore', script])
   }
 
-  async close(): Promise<void> {
-    const ended = once(this.process, 'exit')
-    this.process.stdin.end()
-    await ended
+  close(): Promise<void> {
+    return this.process.close()
   }
 
   read(metadata: string, options: ReadOptions = {}): Promise<CanonicalRow[]> {
@@ -160,18 +150,6 @@ export class Witness {
   }
 
   private ask<T>(operation: string, request: object): Promise<T> {
-    const answer = this.last.then(async () => {
-      const text = JSON.stringify({ operation, ...request }, (_key, value: unknown) =>
-        typeof value === 'bigint' ? value.toString() : value,
-      )
-      this.process.stdin.write(`${text}\n`)
-      const line = await this.answers.next()
-      if (line.done) throw new Error(`The Python process ended: ${this.errors}`)
-      const { result, error, trace } = JSON.parse(line.value) as { result?: T; error?: string; trace?: string }
-      if (error !== undefined) throw new Error(`${operation}: ${error}\n${trace ?? ''}`)
-      return result as T
-    })
-    this.last = answer.catch(() => undefined)
-    return answer
+    return this.process.ask(operation, request)
   }
 }
