@@ -104,6 +104,8 @@ async function writeTable(root: string, files: number, layout: Exclude<Layout, '
     location,
     rows,
     partitioning: [{ column: 'happened_at', transform: 'day' }],
+    // The layout is what is measured: commits are not to split or merge manifests.
+    properties: { 'commit.manifest.target-size-bytes': String(2 ** 31), 'commit.manifest-merge.enabled': 'false' },
   })
   const perCommit = layout === 'one' ? files : filesPerDay
   for (let first = 0; first < files; first += perCommit) {

@@ -3,7 +3,8 @@ import type { IcebergSchema, ObjectStore, RowSchema, TableMetadata, TableRequire
 import { currentSchema } from '../metadata/metadata.js'
 import { newPartitionSpec, type PartitionColumn, specById } from '../partition/partition-spec.js'
 import { evolveSchema, newSchema, replaceSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
-import { type SnapshotChange, stageSnapshot } from './snapshot-writer.js'
+import type { SnapshotChange } from './snapshot-change.js'
+import { SnapshotProducer } from './snapshot-producer.js'
 import { applyUpdates } from '../metadata/updates.js'
 
 export interface NewTable {
@@ -115,7 +116,7 @@ export class TableTransaction {
 
   /** Writes a new snapshot's manifests and adds it. Returns its id. */
   async addSnapshot(change: SnapshotChange): Promise<bigint> {
-    const staged = await stageSnapshot(this.store, this.working, change, this.now)
+    const staged = await new SnapshotProducer(this.store, change).stage(this.working, this.now)
     this.require(staged.requirements)
     this.apply(staged.updates)
     return staged.snapshot['snapshot-id']

@@ -55,7 +55,7 @@ export class DeleteIndex {
 }
 
 /** The one data file that a file of position deletes is about, as far as its metadata tells. */
-function referencedDataFile(file: DataFile): string | undefined {
+export function referencedDataFile(file: DataFile): string | undefined {
   if (file.referencedDataFile !== undefined) return file.referencedDataFile
   const lower = file.lowerBounds?.get(deleteColumnIds.path)
   const upper = file.upperBounds?.get(deleteColumnIds.path)

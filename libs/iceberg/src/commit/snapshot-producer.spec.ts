@@ -15,7 +15,7 @@ import { refSnapshot } from '../metadata/metadata.js'
 import { bindSpec, newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
 import { planScan } from '../scan/scan.js'
 import { newSchema } from '../schema/schema.js'
-import type { SnapshotChange } from './snapshot-writer.js'
+import type { FileRemoval, SnapshotChange } from './snapshot-change.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { damaged, primitives, valuesOf } from '../testing/arbitraries.js'
 import { TableTransaction } from './transaction.js'
@@ -61,7 +61,7 @@ async function commit(change: SnapshotChange): Promise<void> {
   metadata = transaction.metadata
 }
 
-const removing = (matches: (file: DataFile) => boolean): NonNullable<SnapshotChange['remove']> => ({
+const removing = (matches: (file: DataFile) => boolean): FileRemoval => ({
   mayHold: () => true,
   matches,
 })

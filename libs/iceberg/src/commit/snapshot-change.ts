@@ -1,0 +1,41 @@
+import type { SnapshotOperation } from '@phlo/ports'
+import type { DataFile, ManifestFile } from '../manifest/data-file.js'
+import type { BoundPartitionField } from '../partition/partition-spec.js'
+
+/** A file that a commit adds. */
+export interface AddedFile extends DataFile {
+  /**
+   * The data sequence number where it is not the commit's own: of rewritten rows, so that deletes made since still apply
+   * to them. Spec: "Sequence Numbers".
+   */
+  readonly sequenceNumber?: number
+}
+
+/** Live files for which `matches` answers true leave the table. Manifests for which `mayHold` answers false are not read. */
+export interface FileRemoval {
+  readonly mayHold: (manifest: ManifestFile, spec: readonly BoundPartitionField[]) => boolean
+  readonly matches: (file: DataFile, spec: readonly BoundPartitionField[]) => boolean
+}
+
+/** What a new snapshot does to the one before. */
+export interface SnapshotChange {
+  /** The table's branch that moves. Default `main`. */
+  readonly branch?: string
+  /** Lets the branch begin at main's snapshot when it is not there. Default false: PHLO_REF_NOT_FOUND. */
+  readonly createBranch?: boolean
+  /**
+   * Data and delete files, of any of the table's partition specs. A deletion vector takes the place of the deletes that
+   * its data file alone had, which it has to contain.
+   */
+  readonly add: readonly AddedFile[]
+  /** Data and delete files that leave. Delete files that are about leaving data files alone leave with them. */
+  readonly remove?: FileRemoval
+  /** URIs of data and delete files that leave, every one of which must be there; a missing one is PHLO_COMMIT_CONFLICT. */
+  readonly removePaths?: ReadonlySet<string>
+  /** Removes what is in the partitions of the data files that are added: a dynamic overwrite. Default false. */
+  readonly replacePartitions?: boolean
+  /** Default: by what is added and removed. `replace` is for a rewrite of the same rows. Spec: "Snapshots", `operation`. */
+  readonly operation?: SnapshotOperation
+  /** Added to the snapshot's summary. */
+  readonly summary?: Readonly<Record<string, string>>
+}

@@ -1,0 +1,240 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import {
+  type ObjectStore,
+  PhloError,
+  type Snapshot,
+  type SnapshotRef,
+  type TableMetadata,
+  type TableRequirement,
+  type TableUpdate,
+} from '@phlo/ports'
+import { invalid } from '../invalid.js'
+import { type DataFile, fileContent, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
+import { countEntries, hasCounts, writeManifestList } from '../manifest/manifest-list.js'
+import { TableFiles } from '../manifest/table-files.js'
+import { mainTableBranch, refSnapshot, snapshotById } from '../metadata/metadata.js'
+import { checkAddedFiles, writeAddedFiles } from './added-files.js'
+import { conflict } from './conflict.js'
+import { type FilteredManifest, filterManifest } from './filtered-manifests.js'
+import { leavingDeletes, namedByChange } from './leaving-files.js'
+import { ManifestWriter, unassigned, writtenVersion } from './manifest-writer.js'
+import type { SnapshotChange } from './snapshot-change.js'
+import { SummaryBuilder } from './snapshot-summary.js'
+
+/** A snapshot that is written but not yet committed. */
+export interface StagedSnapshot {
+  readonly snapshot: Snapshot
+  readonly updates: readonly TableUpdate[]
+  readonly requirements: readonly TableRequirement[]
+}
+
+/** A random positive 63-bit id. Spec: "Snapshots". */
+function newSnapshotId(): bigint {
+  return BigInt.asUintN(63, randomBytes(8).readBigUInt64BE()) || 1n
+}
+
+/**
+ * Writes the manifests and the manifest list of a new snapshot on top of a table's branch, again for every attempt to
+ * commit it. Manifests that are still right are used again.
+ */
+export class SnapshotProducer {
+  private readonly snapshotId = newSnapshotId()
+  private readonly writer: ManifestWriter
+  private attempts = 0
+  private added: readonly ManifestFile[] | undefined
+  private readonly filtered = new Map<string, FilteredManifest>()
+
+  private readonly store: ObjectStore
+  private readonly change: SnapshotChange
+
+  constructor(store: ObjectStore, change: SnapshotChange) {
+    this.store = store
+    this.change = change
+    this.writer = new ManifestWriter(store, this.snapshotId)
+  }
+
+  /**
+   * The snapshot on top of the branch as `metadata` has it, and the updates that commit it. Nothing is visible before
+   * that. `metadata` may be that of a table which is about to be created.
+   */
+  async stage(metadata: TableMetadata, now: number): Promise<StagedSnapshot> {
+    const { change, snapshotId } = this
+    const version = writtenVersion(metadata)
+    checkAddedFiles(change.add, metadata)
+    const branch = targetBranch(metadata, change)
+    const { parent } = branch
+    const sequenceNumber = version === 1 ? 0 : metadata['last-sequence-number'] + 1
+    const firstRowId = version >= 3 ? (metadata['next-row-id'] ?? 0) : undefined
+    const summary = new SummaryBuilder()
+    for (const file of change.add) summary.added(file)
+    this.added ??= await writeAddedFiles(this.writer, metadata, snapshotId, change.add)
+    const filtered = parent ? await this.filter(metadata, parent, summary) : []
+    this.requireRemoved(filtered)
+    const ordered = ([0, 1] as const).flatMap((content) =>
+      [...(this.added ?? []), ...filtered.map(({ manifest }) => manifest)].filter(
+        (manifest) => manifest.content === content,
+      ),
+    )
+    const { manifests, nextRowId } = numberRows(
+      ordered.map((manifest) => withSequenceNumber(manifest, sequenceNumber)),
+      firstRowId,
+    )
+    const list = await writeManifestList({
+      version,
+      snapshotId,
+      parentSnapshotId: parent?.['snapshot-id'],
+      sequenceNumber,
+      ...(firstRowId !== undefined && { firstRowId }),
+      manifests,
+    })
+    const name = `snap-${snapshotId}-${++this.attempts}-${randomUUID()}.avro`
+    const operation = change.operation ?? (change.replacePartitions ? 'overwrite' : summary.operation())
+    if (operation === 'replace') summary.requireNoNewRows()
+    const snapshot: Snapshot = {
+      'snapshot-id': snapshotId,
+      ...(parent && { 'parent-snapshot-id': parent['snapshot-id'] }),
+      ...(version > 1 && { 'sequence-number': sequenceNumber }),
+      'timestamp-ms': Math.max(now, metadata['last-updated-ms']),
+      'manifest-list': await this.writer.put(metadata, name, list),
+      summary: {
+        operation,
+        ...change.summary,
+        ...(change.replacePartitions && { 'replace-partitions': 'true' }),
+        ...summary.counts(parent),
+      },
+      'schema-id': metadata['current-schema-id'],
+      ...(firstRowId !== undefined &&
+        nextRowId !== undefined && { 'first-row-id': firstRowId, 'added-rows': nextRowId - firstRowId }),
+    }
+    return {
+      snapshot,
+      updates: [
+        { action: 'add-snapshot', snapshot },
+        { action: 'set-snapshot-ref', 'ref-name': branch.name, ...branch.ref, 'snapshot-id': snapshotId },
+      ],
+      requirements: [
+        { type: 'assert-ref-snapshot-id', ref: branch.name, 'snapshot-id': branch.ref['snapshot-id'] ?? null },
+      ],
+    }
+  }
+
+  /** The parent's manifests without the leaving files. Data files come first: which deletes are needed depends on them. */
+  private async filter(
+    metadata: TableMetadata,
+    parent: Snapshot,
+    summary: SummaryBuilder,
+  ): Promise<FilteredManifest[]> {
+    const files = new TableFiles(this.store, metadata)
+    const live: ManifestFile[] = []
+    for (const listed of await files.manifests(parent)) {
+      const manifest = hasCounts(listed) ? listed : await withCounts(files, listed)
+      // What an earlier snapshot deleted is history that this one need not repeat.
+      if (manifest.addedFiles !== 0 || manifest.existingFiles !== 0) live.push(manifest)
+    }
+    const named = namedByChange(this.change, files)
+    const data: FilteredManifest[] = []
+    for (const manifest of live.filter(({ content }) => content === 0)) {
+      let result = this.filtered.get(manifest.path)
+      if (!result) {
+        result = await filterManifest(files, manifest, named, this.writer, this.snapshotId)
+        this.filtered.set(manifest.path, result)
+      }
+      data.push(result)
+    }
+    const paths = new Set(data.flatMap(({ removed }) => removed.map(({ path }) => path)))
+    const leaving = leavingDeletes(named, this.change, {
+      paths,
+      leastSequenceNumber: paths.size > 0 ? leastSequenceNumber(metadata, data, this.change) : undefined,
+    })
+    const deletes: FilteredManifest[] = []
+    for (const manifest of live.filter(({ content }) => content === 1))
+      deletes.push(await filterManifest(files, manifest, leaving, this.writer, this.snapshotId))
+    const all = [...data, ...deletes]
+    for (const { removed } of all) for (const file of removed) summary.removed(file)
+    return all
+  }
+
+  private requireRemoved(filtered: readonly FilteredManifest[]): void {
+    const wanted = this.change.removePaths
+    if (!wanted || wanted.size === 0) return
+    const removed = new Set(filtered.flatMap((item) => item.removed.map(({ path }) => path)))
+    const missing = [...wanted].filter((path) => !removed.has(path))
+    if (missing.length > 0) {
+      const more = missing.length > 1 ? ` and ${missing.length - 1} more` : ''
+      throw conflict(`Files that were to be replaced have left the table: ${missing[0]}${more}`, {
+        files: missing.slice(0, 100),
+      })
+    }
+  }
+}
+
+interface TargetBranch {
+  readonly name: string
+  /** The branch as it is, with its retention; without a snapshot when it is not there. */
+  readonly ref: Omit<SnapshotRef, 'snapshot-id'> & { readonly 'snapshot-id'?: bigint }
+  readonly parent: Snapshot | undefined
+}
+
+/** Throws PHLO_REF_NOT_FOUND, PHLO_REF_INVALID for a tag. */
+function targetBranch(metadata: TableMetadata, change: SnapshotChange): TargetBranch {
+  const { branch: name = mainTableBranch } = change
+  const ref = metadata.refs?.[name]
+  if (ref && ref.type !== 'branch')
+    throw new PhloError('PHLO_REF_INVALID', `${name} is a tag of the table; only branches take snapshots`)
+  if (ref) {
+    const parent = snapshotById(metadata, ref['snapshot-id'])
+    if (!parent) throw invalid('table metadata', `branch ${name} names a snapshot that is not there`)
+    return { name, ref, parent }
+  }
+  if (name !== mainTableBranch && !change.createBranch)
+    throw new PhloError('PHLO_REF_NOT_FOUND', `The table has no branch ${name}`)
+  return { name, ref: { type: 'branch' }, parent: refSnapshot(metadata) }
+}
+
+/** A line of a version 1 list that lacks its counts, with those of the manifest itself. */
+async function withCounts(files: TableFiles, manifest: ManifestFile): Promise<ManifestFile> {
+  const entries: ManifestEntry[] = []
+  for await (const entry of files.entries(manifest, { statistics: new Set() })) entries.push(entry)
+  return { ...manifest, ...countEntries(entries) }
+}
+
+/** No data file is older: deletes that are apply to nothing. */
+function leastSequenceNumber(
+  metadata: TableMetadata,
+  data: readonly FilteredManifest[],
+  change: SnapshotChange,
+): number {
+  let least = metadata['last-sequence-number']
+  for (const { manifest } of data) {
+    const live = manifest.addedFiles !== 0 || manifest.existingFiles !== 0
+    if (live && manifest.minSequenceNumber !== unassigned) least = Math.min(least, manifest.minSequenceNumber)
+  }
+  for (const file of change.add as readonly (DataFile & { readonly sequenceNumber?: number })[])
+    if (file.content === fileContent.data) least = Math.min(least, file.sequenceNumber ?? least)
+  return least
+}
+
+function withSequenceNumber(manifest: ManifestFile, sequenceNumber: number): ManifestFile {
+  if (manifest.sequenceNumber !== unassigned) return manifest
+  const { minSequenceNumber: least } = manifest
+  return { ...manifest, sequenceNumber, minSequenceNumber: least === unassigned ? sequenceNumber : least }
+}
+
+/**
+ * Gives data manifests without one a first row id each, with room for every live row, as not all files may have one of
+ * their own. Spec: "First Row ID Assignment".
+ */
+function numberRows(
+  manifests: readonly ManifestFile[],
+  firstRowId: number | undefined,
+): { readonly manifests: readonly ManifestFile[]; readonly nextRowId: number | undefined } {
+  if (firstRowId === undefined) return { manifests, nextRowId: undefined }
+  let nextRowId = firstRowId
+  const numbered = manifests.map((manifest) => {
+    if (manifest.content !== 0 || manifest.firstRowId !== undefined) return manifest
+    const first = nextRowId
+    nextRowId += (manifest.addedRows ?? 0) + (manifest.existingRows ?? 0)
+    return { ...manifest, firstRowId: first }
+  })
+  return { manifests: numbered, nextRowId }
+}

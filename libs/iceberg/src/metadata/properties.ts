@@ -1,0 +1,13 @@
+import type { TableMetadata } from '@phlo/ports'
+
+/** A table property that is a whole number of at least 0; anything else counts as not set. */
+export function numberProperty(metadata: TableMetadata, name: string, fallback: number): number {
+  const value = Number(metadata.properties?.[name] ?? fallback)
+  return Number.isSafeInteger(value) && value >= 0 ? value : fallback
+}
+
+/** A table property that is `true` or `false`; anything else counts as not set. */
+export function booleanProperty(metadata: TableMetadata, name: string, fallback: boolean): boolean {
+  const value = metadata.properties?.[name]?.toLowerCase()
+  return value === 'true' || (value !== 'false' && fallback)
+}
