@@ -54,6 +54,10 @@ export function optional(type: AvroSchema): AvroSchema {
   return ['null', type]
 }
 
+export function isUnion(schema: AvroSchema): schema is readonly AvroSchema[] {
+  return Array.isArray(schema)
+}
+
 const primitiveSizes: Readonly<Record<string, number>> = {
   null: 0,
   boolean: 1,

@@ -5,7 +5,7 @@ export class ByteReader {
   private position = 0
   private readonly view: DataView
 
-  private readonly buffer: Buffer
+  readonly buffer: Buffer
   private readonly what: string
 
   constructor(buffer: Buffer, what: string) {
@@ -70,9 +70,42 @@ export class ByteReader {
     return this.fail('holds a number of more than ten bytes')
   }
 
+  /** Goes to a byte that was read or skipped before. */
+  seek(offset: number): void {
+    if (offset < 0 || offset > this.buffer.length) this.fail(`has nothing at ${offset}`)
+    this.position = offset
+  }
+
+  /** Moves past so many ints and longs, of any width. */
+  skipLongs(count: number): void {
+    const { buffer } = this
+    let at = this.position
+    // A byte at least for each, so that what is not there ends the loop too.
+    if (count > this.remaining) this.fail('ends too early')
+    for (let rest = count; rest > 0; at++) {
+      const byte = buffer[at]
+      if (byte === undefined) this.fail('ends too early')
+      if (byte < 0x80) rest--
+    }
+    this.position = at
+  }
+
   skipLong(): void {
     for (let count = 0; count < 10; count++) if (this.byte() < 0x80) return
     this.fail('holds a number of more than ten bytes')
+  }
+
+  /** Four bytes, the lowest first, not zig-zag. */
+  int32(): number {
+    const at = this.position
+    this.skip(4)
+    return this.view.getInt32(at, true)
+  }
+
+  int64(): bigint {
+    const at = this.position
+    this.skip(8)
+    return this.view.getBigInt64(at, true)
   }
 
   float(): number {

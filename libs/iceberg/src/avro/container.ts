@@ -101,7 +101,9 @@ function* readBlocks(
 
 function inflate(data: Buffer, what: string): Buffer {
   try {
-    return inflateRawSync(data, { maxOutputLength: largestBlock })
+    // Room for the whole of an ordinary block at once, and no more than that for one of a single entry.
+    const chunkSize = Math.min(Math.max(data.length * 8, 1024), 2 * blockSize)
+    return inflateRawSync(data, { maxOutputLength: largestBlock, chunkSize })
   } catch (error) {
     throw invalid(what, 'has a block that cannot be decompressed', error)
   }

@@ -1,5 +1,5 @@
 import { invalid } from '../invalid.js'
-import type { AvroField, AvroRecord, AvroSchema } from './avro-schema.js'
+import { type AvroField, type AvroRecord, type AvroSchema, isUnion } from './avro-schema.js'
 import type { ByteReader } from './byte-reader.js'
 
 /** Decodes one item. */
@@ -75,15 +75,23 @@ export function compileSkip(schema: AvroSchema, what: string): Decode {
         }
       }
       case 'array': {
-        const skip = compileSkip((schema as { items: AvroSchema }).items, what)
-        return (reader) => skipBlocks(reader, skip)
+        const { items } = schema as { items: AvroSchema }
+        const longs = countLongs(items)
+        if (longs > 0) return (reader) => skipBlocks(reader, (count) => reader.skipLongs(count * longs))
+        const skip = compileSkip(items, what)
+        return (reader) =>
+          skipBlocks(reader, (count) => {
+            for (let index = 0; index < count; index++) skip(reader)
+          })
       }
       case 'map': {
         const skip = compileSkip((schema as { values: AvroSchema }).values, what)
         return (reader) =>
-          skipBlocks(reader, () => {
-            reader.skip(reader.long())
-            skip(reader)
+          skipBlocks(reader, (count) => {
+            for (let index = 0; index < count; index++) {
+              reader.skip(reader.long())
+              skip(reader)
+            }
           })
       }
       case 'fixed': {
@@ -199,32 +207,39 @@ function readBlocks(reader: ByteReader, item: () => void): void {
   }
 }
 
-function skipBlocks(reader: ByteReader, skip: Decode): void {
+function skipBlocks(reader: ByteReader, skip: (count: number) => void): void {
   for (;;) {
     const count = reader.long()
     if (count === 0) return
     if (count < 0) reader.skip(reader.long())
     else {
       if (count > reader.remaining) reader.fail(`claims ${count} items`)
-      for (let index = 0; index < count; index++) skip(reader)
+      skip(count)
     }
   }
+}
+
+/** How many ints and longs a value is made of, when it is made of nothing else; otherwise 0. */
+export function countLongs(schema: AvroSchema): number {
+  if (isUnion(schema)) return 0
+  if (typeof schema === 'object' && schema.type === 'record') {
+    const counts = schema.fields.map((field) => countLongs(field.type))
+    return counts.includes(0) ? 0 : counts.reduce((sum, count) => sum + count, 0)
+  }
+  const type = typeof schema === 'string' ? schema : schema.type
+  return type === 'int' || type === 'long' ? 1 : 0
 }
 
 function pick(branches: readonly Decode[], reader: ByteReader): Decode {
   return branches[reader.long()] ?? reader.fail('names a union branch that is not there')
 }
 
-function isUnion(schema: AvroSchema): schema is readonly AvroSchema[] {
-  return Array.isArray(schema)
-}
-
-function asRecord(schema: AvroSchema, what: string): AvroRecord {
+export function asRecord(schema: AvroSchema, what: string): AvroRecord {
   if (typeof schema === 'object' && !isUnion(schema) && schema.type === 'record') return schema
   throw invalid(what, 'has something else where a record belongs')
 }
 
-function arrayItems(schema: AvroSchema, what: string): AvroSchema {
+export function arrayItems(schema: AvroSchema, what: string): AvroSchema {
   if (typeof schema === 'object' && !isUnion(schema) && schema.type === 'array')
     return (schema as { items: AvroSchema }).items
   throw invalid(what, 'has something else where an array belongs')

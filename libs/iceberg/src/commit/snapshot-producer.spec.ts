@@ -9,7 +9,9 @@ import {
   type FormatVersion,
   type ManifestFile,
 } from '../manifest/data-file.js'
-import { type NewManifestEntry, readManifest, writeManifest } from '../manifest/manifest.js'
+import type { EntryGlance } from '../manifest/entry-glance.js'
+import { type FileStatistics, statisticsOf } from '../manifest/file-statistics.js'
+import { type ManifestProjection, type NewManifestEntry, readManifest, writeManifest } from '../manifest/manifest.js'
 import { readManifestList, summarizePartitions, writeManifestList } from '../manifest/manifest-list.js'
 import { refSnapshot } from '../metadata/metadata.js'
 import { bindSpec, newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
@@ -420,9 +422,11 @@ describe('manifests', () => {
       3,
       'data',
     )
-    const first = (manifest: ManifestFile) =>
-      [...readManifest(bytes, manifest, partition)].map((item) => item.file.firstRowId)
+    const first = (manifest: ManifestFile, projection?: ManifestProjection) =>
+      [...readManifest(bytes, manifest, partition, projection)].map((item) => item.file.firstRowId)
     expect(first({ ...line, firstRowId: 100 })).toEqual([100, 3, undefined, 110])
+    const last = { statistics: new Set<number>(), keep: ({ recordCount }: EntryGlance) => recordCount === 1 }
+    expect(first({ ...line, firstRowId: 100 }, last)).toEqual([110])
     expect(first(line)).toEqual([undefined, 3, undefined, undefined])
   })
 
@@ -436,6 +440,41 @@ describe('manifests', () => {
         )
       }),
       { numRuns: 30 },
+    )
+  })
+
+  it('tell of an entry before it is decoded what they tell of it afterwards', async () => {
+    const columns = [70, 3, 99, 4]
+    const about = (status: number, file: FileStatistics, values: readonly (Value | null)[]) =>
+      plain([
+        status,
+        file.recordCount,
+        values,
+        columns.map((id) => [
+          file.valueCount(id),
+          file.nullCount(id),
+          file.nanCount(id),
+          file.lowerBound(id, { kind: 'binary' }),
+          file.upperBound(id, { kind: 'binary' }),
+        ]),
+      ])
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry, { maxLength: 6 }), fc.array(fc.boolean()), async (items, choices) => {
+        const bytes = await write(items)
+        const decoded = [...readManifest(bytes, deletes, partition)]
+        const glances: unknown[] = []
+        const keep = (glance: EntryGlance) => {
+          glances.push(about(glance.status, glance, glance.partition))
+          return choices[glances.length - 1] === true
+        }
+        const kept = [...readManifest(bytes, deletes, partition, { statistics: new Set(columns), keep })]
+        expect(glances).toEqual(decoded.map(({ status, file }) => about(status, statisticsOf(file), file.partition)))
+        const chosen = decoded.filter((_, index) => choices[index])
+        expect(kept.map(({ file }) => [file.path, file.fileSize])).toEqual(
+          chosen.map(({ file }) => [file.path, file.fileSize]),
+        )
+      }),
+      { numRuns: 100 },
     )
   })
 
@@ -458,6 +497,7 @@ describe('manifests', () => {
         partitions: summarizePartitions(entries, partition),
       })),
     })
+    const int = { kind: 'int' } as const
     const attempt = (read: () => unknown) => {
       try {
         read()
@@ -469,6 +509,11 @@ describe('manifests', () => {
       fc.property(damaged(bytes), damaged(list), (brokenManifest, brokenList) => {
         attempt(() => [...readManifest(brokenManifest, deletes, partition)])
         attempt(() => [...readManifest(brokenManifest, deletes, partition, { statistics: new Set([1]) })])
+        const keep = (glance: EntryGlance) => {
+          const { partition: values } = glance
+          return values.length + glance.recordCount + (glance.nullCount(1) ?? 0) === -1 || !!glance.lowerBound(2, int)
+        }
+        attempt(() => [...readManifest(brokenManifest, deletes, partition, { statistics: new Set([1, 2]), keep })])
         attempt(() => readManifestList(brokenList, 'list'))
       }),
       { numRuns: 800 },

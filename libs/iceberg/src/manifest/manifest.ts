@@ -8,11 +8,13 @@ import {
   type DataFile,
   type EntryStatus,
   entryStatus,
+  type FileContent,
   fileContent,
   type FormatVersion,
   type ManifestEntry,
   type ManifestFile,
 } from './data-file.js'
+import { EntryGlance } from './entry-glance.js'
 import { invalid } from '../invalid.js'
 import type { BoundPartitionField } from '../partition/partition-spec.js'
 import { serializeJson } from '../metadata/json.js'
@@ -289,6 +291,8 @@ export interface ManifestProjection {
    * columns only.
    */
   readonly statistics: 'all' | ReadonlySet<number>
+  /** Entries for which it answers false are left out undecoded. It must not keep the glance. */
+  readonly keep?: (entry: EntryGlance) => boolean
 }
 
 /**
@@ -303,10 +307,29 @@ export function* readManifest(
 ): Generator<ManifestEntry> {
   const what = `manifest ${manifest.path}`
   const { header, blocks } = openContainer(bytes, what)
-  const decode = compileDecoder(header.schema, entryWant(spec, projection), what)
+  const { statistics, keep } = projection
+  const partition = partitionWant(spec)
+  const decode = compileDecoder(header.schema, entryWant(partition, statistics), what)
+  const columns = statistics === 'all' ? new Set<number>() : statistics
+  const glance = keep && new EntryGlance(header.schema, partition, columns, what)
   const rowIds = { next: manifest.firstRowId }
   for (const { count, reader } of blocks) {
-    for (let index = 0; index < count; index++) yield inherit(decode(reader) as RawEntry, manifest, rowIds, what)
+    for (let index = 0; index < count; index++) {
+      if (glance && keep) {
+        const start = reader.offset
+        glance.pass(reader)
+        const end = reader.offset
+        if (!keep(glance)) {
+          const status = checkStatus(glance.status, what)
+          const content = checkContent(glance.content, manifest, what)
+          nextRowId(rowIds, status, content, glance.firstRowId, glance.recordCount)
+          reader.seek(end)
+          continue
+        }
+        reader.seek(start)
+      }
+      yield inherit(decode(reader) as RawEntry, manifest, rowIds, what)
+    }
   }
 }
 
@@ -315,55 +338,77 @@ interface RawEntry {
   snapshotId: bigint | undefined
   sequenceNumber: number | undefined
   fileSequenceNumber: number | undefined
-  file: (Omit<DataFile, 'content' | 'specId'> & { content: number | undefined }) | undefined
+  file: { -readonly [Key in keyof DataFile]?: DataFile[Key] } | undefined
 }
 
-/** Spec: "Sequence Number Inheritance" and "First Row ID Inheritance". `rowIds` goes on from file to file. */
+function checkStatus(status: number, what: string): EntryStatus {
+  if (status === entryStatus.existing || status === entryStatus.added || status === entryStatus.deleted) return status
+  throw invalid(what, `has an entry with status ${status}`)
+}
+
+function checkContent(content: number, manifest: ManifestFile, what: string): FileContent {
+  if (content !== 0 && content !== 1 && content !== 2) throw invalid(what, `lists a file with content ${content}`)
+  if ((content === fileContent.data) !== (manifest.content === 0))
+    throw invalid(what, 'lists data files among delete files, or the other way round')
+  return content
+}
+
+/** Spec: "First Row ID Inheritance". `rowIds` goes on from file to file. */
+function nextRowId(
+  rowIds: { next: number | undefined },
+  status: EntryStatus,
+  content: FileContent,
+  own: number | undefined,
+  recordCount: number,
+): number | undefined {
+  if (own !== undefined || rowIds.next === undefined) return own
+  if (content !== fileContent.data || status === entryStatus.deleted) return undefined
+  const first = rowIds.next
+  rowIds.next += recordCount
+  return first
+}
+
+/** Spec: "Sequence Number Inheritance". */
 function inherit(
   raw: RawEntry,
   manifest: ManifestFile,
   rowIds: { next: number | undefined },
   what: string,
 ): ManifestEntry {
-  const { status, file } = raw
-  if (status !== entryStatus.existing && status !== entryStatus.added && status !== entryStatus.deleted) {
-    throw invalid(what, `has an entry with status ${status}`)
-  }
+  // The entry's own object becomes the file: a copy would cost more than the decoding.
+  const { file } = raw
+  const status = checkStatus(raw.status, what)
   if (file === undefined) throw invalid(what, 'has an entry without a file')
-  const content = file.content ?? fileContent.data
-  if (content !== 0 && content !== 1 && content !== 2) throw invalid(what, `lists a file with content ${content}`)
-  if ((content === fileContent.data) !== (manifest.content === 0))
-    throw invalid(what, 'lists data files among delete files, or the other way round')
+  const content = checkContent(file.content ?? fileContent.data, manifest, what)
   if (typeof file.path !== 'string' || typeof file.recordCount !== 'number' || file.recordCount < 0)
     throw invalid(what, 'lists a file without path or record count')
   if (typeof file.format !== 'string' || typeof file.fileSize !== 'number' || !Array.isArray(file.partition))
     throw invalid(what, `lists ${file.path} without format, size or partition`)
-  const sequenceNumber = raw.sequenceNumber ?? manifest.sequenceNumber
-  let { firstRowId } = file
-  if (content === fileContent.data && firstRowId === undefined && rowIds.next !== undefined) {
-    if (status !== entryStatus.deleted) {
-      firstRowId = rowIds.next
-      rowIds.next += file.recordCount
-    }
-  }
+  file.content = content
+  file.specId = manifest.specId
+  const firstRowId = nextRowId(rowIds, status, content, file.firstRowId, file.recordCount)
+  if (firstRowId !== undefined) file.firstRowId = firstRowId
   return {
     status,
     snapshotId: raw.snapshotId ?? manifest.addedSnapshotId,
-    sequenceNumber,
+    sequenceNumber: raw.sequenceNumber ?? manifest.sequenceNumber,
     fileSequenceNumber: raw.fileSequenceNumber ?? manifest.sequenceNumber,
-    file: { ...file, content, specId: manifest.specId, ...(firstRowId !== undefined && { firstRowId }) },
+    file: file as DataFile,
   }
 }
 
-function entryWant(spec: readonly BoundPartitionField[], projection: ManifestProjection): Want {
-  const all = projection.statistics === 'all'
-  const keys = projection.statistics === 'all' ? {} : { keys: projection.statistics }
-  const counts: Want = { idMap: 'value', ...keys }
+function partitionWant(spec: readonly BoundPartitionField[]): Want {
+  return { tuple: spec.map((bound) => partitionColumn(bound)) }
+}
+
+function entryWant(partition: Want, statistics: ManifestProjection['statistics']): Want {
+  const all = statistics === 'all'
+  const counts: Want = { idMap: 'value', ...(statistics !== 'all' && { keys: statistics }) }
   const file = new Map<number, { as: string; want: Want }>([
     [134, { as: 'content', want: 'value' }],
     [100, { as: 'path', want: 'value' }],
     [101, { as: 'format', want: 'value' }],
-    [102, { as: 'partition', want: { tuple: spec.map((bound) => partitionColumn(bound)) } }],
+    [102, { as: 'partition', want: partition }],
     [103, { as: 'recordCount', want: 'value' }],
     [104, { as: 'fileSize', want: 'value' }],
     [135, { as: 'equalityIds', want: { list: 'value' } }],
@@ -378,7 +423,7 @@ function entryWant(spec: readonly BoundPartitionField[], projection: ManifestPro
     file.set(132, { as: 'splitOffsets', want: { list: 'value' } })
     file.set(140, { as: 'sortOrderId', want: 'value' })
   }
-  if (all || projection.statistics.size > 0) {
+  if (all || statistics.size > 0) {
     file.set(109, { as: 'valueCounts', want: counts })
     file.set(110, { as: 'nullCounts', want: counts })
     file.set(137, { as: 'nanCounts', want: counts })

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { lowerBound, upperBound } from '../types/bounds.js'
 import { type DataFile, entryStatus, fileContent } from '../manifest/data-file.js'
 import { bindExpression, type BoundExpression, type ComparisonOp, type Expression } from './expression.js'
+import { statisticsOf } from '../manifest/file-statistics.js'
 import { summarizePartitions } from '../manifest/manifest-list.js'
 import { type BoundPartitionField, bindSpec } from '../partition/partition-spec.js'
 import { fileMayMatch, manifestMayMatch, partitionMayMatch, projectFilter } from './pruning.js'
@@ -178,7 +179,7 @@ describe('pruning', () => {
           const manifest = manifestMayMatch(projected, statistics.has('summary') ? summaries : undefined)
           const kept = [...groups.values()].map((_group, index) => {
             const file = files[index]!
-            return manifest && partitionMayMatch(projected, file.partition) && fileMayMatch(filter, file)
+            return manifest && partitionMayMatch(projected, file.partition) && fileMayMatch(filter, statisticsOf(file))
           })
           const wanted = [...groups.values()].map((group) => group.cells.some((cell) => meets(filter, cell)))
           expect(wanted.filter((is, index) => is && !kept[index])).toEqual([])
@@ -192,7 +193,7 @@ describe('pruning', () => {
     const type = parsePrimitive('int')
     const all = new Set(['values', 'nulls', 'nans', 'bounds'])
     const keeps = (expression: Expression, cells: readonly Cell[]) =>
-      fileMayMatch(bindExpression(expression, schemaOf(type)), fileOf(type, cells, [], all))
+      fileMayMatch(bindExpression(expression, schemaOf(type)), statisticsOf(fileOf(type, cells, [], all)))
     const v = { column: 'v' } as const
     expect({
       below: keeps({ ...v, op: 'lt', value: 5 }, [5, 9]),
@@ -233,7 +234,7 @@ describe('pruning', () => {
     const type = parsePrimitive('double')
     const file = fileOf(type, [1, 2, NaN], [], new Set(['values', 'nulls', 'bounds']))
     const keeps = (op: ComparisonOp, value: string) =>
-      fileMayMatch(bindExpression({ op, column: 'v', value }, schemaOf(type)), file)
+      fileMayMatch(bindExpression({ op, column: 'v', value }, schemaOf(type)), statisticsOf(file))
     expect([keeps('gt', '5'), keeps('eq', 'NaN'), keeps('lt', 'NaN'), keeps('lte', 'NaN')]).toEqual([
       true,
       true,
@@ -242,14 +243,14 @@ describe('pruning', () => {
     ])
     const without = { ...file, nanCounts: new Map([[2, 0]]) }
     const filter = bindExpression({ op: 'gt', column: 'v', value: 5 }, schemaOf(type))
-    expect(fileMayMatch(filter, without)).toBe(false)
+    expect(fileMayMatch(filter, statisticsOf(without))).toBe(false)
   })
 
   it('ignores a bound that is NaN, as old writers left it', () => {
     const bound = new Map([[2, lowerBound({ kind: 'double' }, NaN)]])
     const file = { ...fileOf({ kind: 'double' }, [1], [], new Set()), lowerBounds: bound, upperBounds: bound }
     const filter = bindExpression({ op: 'eq', column: 'v', value: 1 }, schemaOf({ kind: 'double' }))
-    expect(fileMayMatch(filter, file)).toBe(true)
+    expect(fileMayMatch(filter, statisticsOf(file))).toBe(true)
   })
 })
 

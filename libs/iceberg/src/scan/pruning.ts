@@ -1,7 +1,9 @@
-import type { DataFile, FieldSummary } from '../manifest/data-file.js'
+import type { FieldSummary } from '../manifest/data-file.js'
+import type { FileStatistics } from '../manifest/file-statistics.js'
 import { and, type BoundExpression, type BoundPredicate, or } from './expression.js'
 import type { BoundPartitionField } from '../partition/partition-spec.js'
 import { applyTransform } from '../partition/transform.js'
+import type { Primitive } from '../types/primitive.js'
 import { compareValues, decodeValue, type Value } from '../types/value.js'
 
 /**
@@ -11,7 +13,6 @@ import { compareValues, decodeValue, type Value } from '../types/value.js'
 
 /** What is known of one column or partition field over a set of rows. */
 interface Range {
-  readonly type: BoundPredicate['type']
   /** False only when there certainly is no NULL. */
   readonly mayBeNull: boolean
   /** True only when there certainly is nothing but NULL. */
@@ -26,7 +27,6 @@ interface Range {
 
 /** May any row within the range meet the predicate? */
 function mayMatch(predicate: BoundPredicate, range: Range): boolean {
-  const { lower, upper } = range
   switch (predicate.op) {
     case 'is-null':
       return range.mayBeNull
@@ -38,13 +38,20 @@ function mayMatch(predicate: BoundPredicate, range: Range): boolean {
   switch (predicate.op) {
     // Engines order NaN above every number: all are below it, and it may meet `>` although no bound shows it.
     case 'lt':
-      return lower === undefined || isNan(predicate.value) || order(lower, predicate.value) < 0
-    case 'lte':
-      return lower === undefined || isNan(predicate.value) || order(lower, predicate.value) <= 0
+    case 'lte': {
+      const { lower } = range
+      if (lower === undefined || isNan(predicate.value)) return true
+      const compared = order(lower, predicate.value)
+      return compared < 0 || (compared === 0 && predicate.op === 'lte')
+    }
     case 'gt':
-      return range.mayBeNan || upper === undefined || order(upper, predicate.value) > 0
-    case 'gte':
-      return range.mayBeNan || upper === undefined || order(upper, predicate.value) >= 0
+    case 'gte': {
+      if (range.mayBeNan) return true
+      const { upper } = range
+      if (upper === undefined) return true
+      const compared = order(upper, predicate.value)
+      return compared > 0 || (compared === 0 && predicate.op === 'gte')
+    }
     case 'eq':
       return mayEqual(predicate.value, range)
     case 'in':
@@ -67,9 +74,12 @@ function isNan(value: Value): boolean {
   return typeof value === 'number' && Number.isNaN(value)
 }
 
-function mayEqual(value: Value, { lower, upper, mayBeNan }: Range): boolean {
-  if (isNan(value)) return mayBeNan
-  return (lower === undefined || order(lower, value) <= 0) && (upper === undefined || order(upper, value) >= 0)
+function mayEqual(value: Value, range: Range): boolean {
+  if (isNan(value)) return range.mayBeNan
+  const { lower } = range
+  if (lower !== undefined && order(lower, value) > 0) return false
+  const { upper } = range
+  return upper === undefined || order(upper, value) >= 0
 }
 
 function evaluate(expression: BoundExpression, leaf: (predicate: BoundPredicate) => boolean): boolean {
@@ -88,30 +98,45 @@ function evaluate(expression: BoundExpression, leaf: (predicate: BoundPredicate)
 }
 
 /** May the file hold a row that the filter wants, going by its column statistics? */
-export function fileMayMatch(filter: BoundExpression, file: DataFile): boolean {
+export function fileMayMatch(filter: BoundExpression, file: FileStatistics): boolean {
   if (file.recordCount === 0) return false
-  return evaluate(filter, (predicate) => mayMatch(predicate, columnRange(predicate, file)))
+  return evaluate(filter, (predicate) => mayMatch(predicate, new ColumnRange(predicate, file)))
 }
 
-function columnRange({ fieldId, type }: BoundPredicate, file: DataFile): Range {
-  const nulls = file.nullCounts?.get(fieldId)
-  const values = file.valueCounts?.get(fieldId)
-  const nans = file.nanCounts?.get(fieldId)
-  const lower = file.lowerBounds?.get(fieldId)
-  const upper = file.upperBounds?.get(fieldId)
-  return {
-    type,
-    mayBeNull: nulls !== 0,
-    allNull: nulls !== undefined && values !== undefined && nulls === values,
-    mayBeNan: (type.kind === 'float' || type.kind === 'double') && nans !== 0,
-    lower: lower && usableBound(decodeValue(type, lower)),
-    upper: upper && usableBound(decodeValue(type, upper)),
+/** The range of a file's column. What a predicate does not ask for is not decoded. */
+class ColumnRange implements Range {
+  private readonly fieldId: number
+  private readonly type: Primitive
+  private readonly file: FileStatistics
+
+  constructor({ fieldId, type }: BoundPredicate, file: FileStatistics) {
+    this.fieldId = fieldId
+    this.type = type
+    this.file = file
+  }
+
+  get mayBeNull(): boolean {
+    return this.file.nullCount(this.fieldId) !== 0
+  }
+  get allNull(): boolean {
+    const nulls = this.file.nullCount(this.fieldId)
+    return nulls !== undefined && nulls === this.file.valueCount(this.fieldId)
+  }
+  get mayBeNan(): boolean {
+    const { kind } = this.type
+    return (kind === 'float' || kind === 'double') && this.file.nanCount(this.fieldId) !== 0
+  }
+  get lower(): Value | undefined {
+    return usableBound(this.file.lowerBound(this.fieldId, this.type))
+  }
+  get upper(): Value | undefined {
+    return usableBound(this.file.upperBound(this.fieldId, this.type))
   }
 }
 
 /** Old writers left NaN as a bound, which bounds nothing. */
-function usableBound(bound: Value): Value | undefined {
-  return isNan(bound) ? undefined : bound
+function usableBound(bound: Value | undefined): Value | undefined {
+  return bound !== undefined && isNan(bound) ? undefined : bound
 }
 
 /** A filter on a spec's partition values that every partition with a wanted row meets. Its field ids are indexes. */
@@ -162,7 +187,6 @@ export function partitionMayMatch(projected: BoundExpression, partition: readonl
   return evaluate(projected, (predicate) => {
     const value = partition[predicate.fieldId] ?? null
     return mayMatch(predicate, {
-      type: predicate.type,
       mayBeNull: value === null,
       allNull: value === null,
       mayBeNan: value !== null && isNan(value),
@@ -182,7 +206,6 @@ export function manifestMayMatch(projected: BoundExpression, summaries: readonly
     const { lowerBound, upperBound } = summary
     const noValues = lowerBound === undefined && upperBound === undefined
     return mayMatch(predicate, {
-      type: predicate.type,
       mayBeNull: summary.containsNull,
       allNull: noValues && summary.containsNull && summary.containsNan === false,
       mayBeNan: (predicate.type.kind === 'float' || predicate.type.kind === 'double') && summary.containsNan !== false,

@@ -1,11 +1,6 @@
 import type { ObjectStore, TableMetadata } from '@phlo/ports'
-import {
-  type DataFile,
-  entryStatus,
-  fileContent,
-  type ManifestEntry,
-  type ManifestFile,
-} from '../manifest/data-file.js'
+import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
+import type { EntryGlance } from '../manifest/entry-glance.js'
 import { deleteColumnIds, type DeleteFile, DeleteIndex } from './delete-index.js'
 import { type BoundExpression, bindExpression, type Expression, referencedFields } from './expression.js'
 import { currentSchema, refSnapshot, schemaById, snapshotById } from '../metadata/metadata.js'
@@ -46,7 +41,7 @@ export async function* planScan(
   if (!snapshot || filter.op === 'false') return
   // Filter and partition values have to be of the same types, which change when columns are widened.
   const files = new TableFiles(store, metadata, schema)
-  const projection = { statistics: referencedFields(filter) }
+  const statistics = referencedFields(filter)
   const projected = new Map<number, BoundExpression>()
   const manifests = await files.manifests(snapshot)
   const deletes = await readDeletes(
@@ -55,17 +50,15 @@ export async function* planScan(
   )
   for (const manifest of manifests) {
     if (manifest.content !== 0) continue
-    let partitionFilter = projected.get(manifest.specId)
-    if (!partitionFilter) {
-      partitionFilter = projectFilter(filter, files.spec(manifest.specId))
-      projected.set(manifest.specId, partitionFilter)
-    }
+    const partitionFilter = projected.get(manifest.specId) ?? projectFilter(filter, files.spec(manifest.specId))
+    projected.set(manifest.specId, partitionFilter)
     if (!manifestMayMatch(partitionFilter, manifest.partitions)) continue
-    for await (const { status, file, sequenceNumber } of files.entries(manifest, projection)) {
-      if (status === entryStatus.deleted || file.content !== fileContent.data) continue
-      if (partitionMayMatch(partitionFilter, file.partition) && fileMayMatch(filter, file))
-        yield { file, sequenceNumber, deletes: deletes?.of(file, sequenceNumber) ?? [] }
-    }
+    const keep = (entry: EntryGlance) =>
+      entry.status !== entryStatus.deleted &&
+      partitionMayMatch(partitionFilter, entry.partition) &&
+      fileMayMatch(filter, entry)
+    for await (const { file, sequenceNumber } of files.entries(manifest, { statistics, keep }))
+      yield { file, sequenceNumber, deletes: deletes?.of(file, sequenceNumber) ?? [] }
   }
 }
 
