@@ -72,3 +72,22 @@ export { checkRequirements } from './metadata/requirements.js'
 export { compareValues, decodeValue, encodeValue, formatValue, toValue, type Value } from './types/value.js'
 export { currentViewVersion, parseViewMetadata, serializeViewMetadata, viewSql } from './view/view-metadata.js'
 export { applyViewUpdates, newViewUpdates, type NewView, replaceViewUpdates } from './view/view-updates.js'
+export {
+  expireSnapshots,
+  type ExpiryOptions,
+  type ExpiryPlan,
+  type ExpiryResult,
+  filesExpiredBy,
+  planExpiry,
+} from './maintenance/expire-snapshots.js'
+export type { RemovedFiles } from './maintenance/file-removal.js'
+export type { MaintainedTable } from './maintenance/maintained-table.js'
+export {
+  everyMetadataFile,
+  type OrphanPlan,
+  type OrphanSearch,
+  planOrphanRemoval,
+  removeOrphans,
+  type TableState,
+} from './maintenance/remove-orphans.js'
+export type { TableFile, TableFileKind } from './maintenance/table-contents.js'
