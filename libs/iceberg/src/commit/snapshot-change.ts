@@ -34,6 +34,8 @@ export interface SnapshotChange {
   readonly removePaths?: ReadonlySet<string>
   /** Removes what is in the partitions of the data files that are added: a dynamic overwrite. Default false. */
   readonly replacePartitions?: boolean
+  /** False for a fast append: no small manifests are merged, whatever the table's properties say. Default true. */
+  readonly mergeManifests?: boolean
   /** Default: by what is added and removed. `replace` is for a rewrite of the same rows. Spec: "Snapshots", `operation`. */
   readonly operation?: SnapshotOperation
   /** Added to the snapshot's summary. */

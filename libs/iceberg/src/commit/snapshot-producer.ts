@@ -9,7 +9,7 @@ import {
   type TableUpdate,
 } from '@phlo/ports'
 import { invalid } from '../invalid.js'
-import { type DataFile, fileContent, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
+import { fileContent, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
 import { countEntries, hasCounts, writeManifestList } from '../manifest/manifest-list.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { mainTableBranch, refSnapshot, snapshotById } from '../metadata/metadata.js'
@@ -17,6 +17,7 @@ import { checkAddedFiles, writeAddedFiles } from './added-files.js'
 import { conflict } from './conflict.js'
 import { type FilteredManifest, filterManifest } from './filtered-manifests.js'
 import { leavingDeletes, namedByChange } from './leaving-files.js'
+import { ManifestMerge } from './manifest-merge.js'
 import { ManifestWriter, unassigned, writtenVersion } from './manifest-writer.js'
 import type { SnapshotChange } from './snapshot-change.js'
 import { SummaryBuilder } from './snapshot-summary.js'
@@ -40,6 +41,7 @@ function newSnapshotId(): bigint {
 export class SnapshotProducer {
   private readonly snapshotId = newSnapshotId()
   private readonly writer: ManifestWriter
+  private readonly merge: ManifestMerge
   private attempts = 0
   private added: readonly ManifestFile[] | undefined
   private readonly filtered = new Map<string, FilteredManifest>()
@@ -51,6 +53,7 @@ export class SnapshotProducer {
     this.store = store
     this.change = change
     this.writer = new ManifestWriter(store, this.snapshotId)
+    this.merge = new ManifestMerge(this.writer, this.snapshotId)
   }
 
   /**
@@ -68,15 +71,17 @@ export class SnapshotProducer {
     const summary = new SummaryBuilder()
     for (const file of change.add) summary.added(file)
     this.added ??= await writeAddedFiles(this.writer, metadata, snapshotId, change.add)
-    const filtered = parent ? await this.filter(metadata, parent, summary) : []
+    const files = new TableFiles(this.store, metadata)
+    const filtered = parent ? await this.filter(files, parent, summary) : []
     this.requireRemoved(filtered)
-    const ordered = ([0, 1] as const).flatMap((content) =>
-      [...(this.added ?? []), ...filtered.map(({ manifest }) => manifest)].filter(
-        (manifest) => manifest.content === content,
-      ),
-    )
+    const all = [...this.added, ...filtered.map(({ manifest }) => manifest)]
+    const merged: ManifestFile[] = []
+    for (const kind of [0, 1] as const) {
+      const ofKind = all.filter(({ content }) => content === kind)
+      merged.push(...(change.mergeManifests === false ? ofKind : await this.merge.merge(files, ofKind)))
+    }
     const { manifests, nextRowId } = numberRows(
-      ordered.map((manifest) => withSequenceNumber(manifest, sequenceNumber)),
+      merged.map((manifest) => withSequenceNumber(manifest, sequenceNumber)),
       firstRowId,
     )
     const list = await writeManifestList({
@@ -119,12 +124,7 @@ export class SnapshotProducer {
   }
 
   /** The parent's manifests without the leaving files. Data files come first: which deletes are needed depends on them. */
-  private async filter(
-    metadata: TableMetadata,
-    parent: Snapshot,
-    summary: SummaryBuilder,
-  ): Promise<FilteredManifest[]> {
-    const files = new TableFiles(this.store, metadata)
+  private async filter(files: TableFiles, parent: Snapshot, summary: SummaryBuilder): Promise<FilteredManifest[]> {
     const live: ManifestFile[] = []
     for (const listed of await files.manifests(parent)) {
       const manifest = hasCounts(listed) ? listed : await withCounts(files, listed)
@@ -144,7 +144,7 @@ export class SnapshotProducer {
     const paths = new Set(data.flatMap(({ removed }) => removed.map(({ path }) => path)))
     const leaving = leavingDeletes(named, this.change, {
       paths,
-      leastSequenceNumber: paths.size > 0 ? leastSequenceNumber(metadata, data, this.change) : undefined,
+      leastSequenceNumber: paths.size > 0 ? leastSequenceNumber(files.metadata, data, this.change) : undefined,
     })
     const deletes: FilteredManifest[] = []
     for (const manifest of live.filter(({ content }) => content === 1))
@@ -209,7 +209,7 @@ function leastSequenceNumber(
     const live = manifest.addedFiles !== 0 || manifest.existingFiles !== 0
     if (live && manifest.minSequenceNumber !== unassigned) least = Math.min(least, manifest.minSequenceNumber)
   }
-  for (const file of change.add as readonly (DataFile & { readonly sequenceNumber?: number })[])
+  for (const file of change.add)
     if (file.content === fileContent.data) least = Math.min(least, file.sequenceNumber ?? least)
   return least
 }
