@@ -22,7 +22,7 @@ class History {
   }
 
   async expectAll(name: string): Promise<void> {
-    for (const { snapshotId, rows } of this.rows) await readers.expectRows(name, rows, snapshotId)
+    for (const { snapshotId, rows } of this.rows) await readers.expectRows(name, rows, { snapshotId })
     const described = await readers.witness.describe(await readers.lake.metadata(name))
     const ids = this.rows.map(({ snapshotId }) => snapshotId.toString())
     expect(described).toMatchObject({
@@ -220,8 +220,8 @@ describe('commits', () => {
       { id: 2, v: '2024-05-06' },
       { id: 3, v: '2024-05-07' },
     ])
-    await readers.expectRows(name, [{ id: 2, v: '2024-05-06' }], second.snapshotId)
-    await readers.expectRows(name, [{ id: 1, v: 'old', w: 5 }], first.snapshotId)
+    await readers.expectRows(name, [{ id: 2, v: '2024-05-06' }], { snapshotId: second.snapshotId })
+    await readers.expectRows(name, [{ id: 1, v: 'old', w: 5 }], { snapshotId: first.snapshotId })
     const { described } = await readers.expectSound(name)
     expect(described.schema.fields.map(({ id, type }) => [id, type])).toEqual([
       [1, 'int'],

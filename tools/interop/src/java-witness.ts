@@ -1,5 +1,6 @@
 import { AskedProcess } from './asked-process.js'
 import type { CanonicalRow, ReadOptions } from './witness.js'
+import type { WriteScript } from './write-script.js'
 
 /** A file that Iceberg Java would read. */
 export interface PlannedFile {
@@ -7,6 +8,15 @@ export interface PlannedFile {
   readonly deletes: readonly { readonly file: string; readonly content: number; readonly offset: number | null }[]
   /** The filter that is left for the file's rows, as Iceberg Java prints it. */
   readonly residual: string
+}
+
+/** What a snapshot did to a data file. */
+export interface ChangedFile {
+  /** The snapshot's place between the two. */
+  readonly ordinal: number
+  readonly snapshot: string
+  readonly operation: 'insert' | 'delete'
+  readonly file: string
 }
 
 /** Iceberg Java in a process of its own. */
@@ -29,6 +39,27 @@ export class JavaWitness {
   }
   plan(metadata: string, options: ReadOptions = {}): Promise<PlannedFile[]> {
     return this.process.ask('plan', { metadata, ...options })
+  }
+  /** Files that appends between two snapshots added, the first left out. */
+  incremental(metadata: string, from: bigint, to: bigint): Promise<string[]> {
+    return this.process.ask('incremental', { metadata, from, to })
+  }
+  /** What each snapshot between two did to which file, the first left out. */
+  changelog(metadata: string, from: bigint, to: bigint): Promise<ChangedFile[]> {
+    return this.process.ask('changelog', { metadata, from, to })
+  }
+  /** Rows of a metadata table. */
+  metadataTable(metadata: string, table: string, snapshot?: bigint): Promise<CanonicalRow[]> {
+    return this.process.ask('metadata', { metadata, table, snapshot })
+  }
+  /** The metadata as Iceberg Java would write it again. */
+  describe(metadata: string): Promise<Readonly<Record<string, unknown>>> {
+    return this.process.ask('describe', { metadata })
+  }
+  /** Makes or changes a table; gives the path of its new metadata and, after each step, its youngest snapshot. */
+  async write(script: WriteScript): Promise<{ readonly metadata: string; readonly snapshots: readonly bigint[] }> {
+    const { metadata, snapshots } = await this.process.ask<{ metadata: string; snapshots: string[] }>('write', script)
+    return { metadata, snapshots: snapshots.map((id) => (id === '' ? 0n : BigInt(id))) }
   }
   /** What contradicts itself in the manifests of any snapshot, as sentences. */
   validate(metadata: string): Promise<string[]> {

@@ -52,7 +52,7 @@ export const transformCases: readonly (readonly [transform: string, types: reado
 ]
 
 /** PyIceberg takes times with an offset in figures only. */
-function zoned<T>(value: T): T | string {
+export function zoned<T>(value: T): T | string {
   return typeof value === 'string' ? value.replace(/(?<=:\d\d\.\d{6})Z$/, '+00:00') : value
 }
 

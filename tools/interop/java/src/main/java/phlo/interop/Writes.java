@@ -87,6 +87,7 @@ final class Writes {
       table.refresh();
       snapshots.add(youngest(table));
     }
+    operations.refresh();
     return Map.of(
         "metadata", LocalFiles.file(operations.currentMetadataLocation()).getPath(), "snapshots", snapshots);
   }

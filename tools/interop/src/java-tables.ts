@@ -1,0 +1,102 @@
+import path from 'node:path'
+import { expect } from '@jest/globals'
+import type { IcebergSchema, IcebergType } from '@phlo/ports'
+import { MetadataFiles } from './metadata-files.js'
+import { canonical, Readers } from './readers.js'
+import type { WriteStep } from './write-script.js'
+
+type Row = Readonly<Record<string, unknown>>
+
+interface Layout {
+  readonly version?: 1 | 2 | 3
+  /** Columns and their transforms. */
+  readonly partitioning?: readonly (readonly [column: string, transform: string])[]
+  readonly properties?: Readonly<Record<string, string>>
+}
+
+/** A schema of optional columns, but for types that end in `!`, with ids in order from 1. */
+function schemaOf(types: Readonly<Record<string, IcebergType>>): IcebergSchema {
+  return {
+    type: 'struct',
+    'schema-id': 0,
+    fields: Object.entries(types).map(([name, type], index) => ({
+      id: index + 1,
+      name,
+      type: typeof type === 'string' ? type.replace('!', '') : type,
+      required: typeof type === 'string' && type.endsWith('!'),
+    })),
+  }
+}
+
+function idOf(schema: IcebergSchema, column: string): number {
+  const field = schema.fields.find(({ name }) => name === column)
+  if (!field) throw new Error(`no column ${column}`)
+  return field.id
+}
+
+/** Tables `java.<name>` that Iceberg Java makes and changes, in a catalog that all readers look into. */
+export class JavaTables {
+  readonly readers: Readers
+  private readonly catalog: MetadataFiles
+
+  private constructor(readers: Readers, catalog: MetadataFiles) {
+    this.readers = readers
+    this.catalog = catalog
+  }
+
+  static async open(): Promise<JavaTables> {
+    let catalog: MetadataFiles | undefined
+    const readers = await Readers.open((store) => (catalog = new MetadataFiles(store)))
+    if (!catalog) throw new Error('The lake has made no catalog')
+    return new JavaTables(readers, catalog)
+  }
+
+  close(): Promise<void> {
+    return this.readers.close()
+  }
+
+  /** Makes a table; gives the youngest snapshot after each step. */
+  async create(
+    name: string,
+    types: Readonly<Record<string, IcebergType>>,
+    { version = 2, partitioning = [], properties = {} }: Layout,
+    ...steps: readonly WriteStep[]
+  ): Promise<readonly bigint[]> {
+    const schema = schemaOf(types)
+    const fields = partitioning.map(([column, transform], index) => ({
+      'source-id': idOf(schema, column),
+      'field-id': 1000 + index,
+      name: `${column}_part_${index}`,
+      transform,
+    }))
+    const { metadata, snapshots } = await this.readers.java.write({
+      location: `file://${path.join(this.readers.lake.folder, 'lake', 'java', name)}`,
+      create: {
+        schema,
+        spec: { 'spec-id': 0, fields },
+        order: { 'order-id': 0, fields: [] },
+        properties: { 'format-version': String(version), ...properties },
+      },
+      steps,
+    })
+    this.catalog.put(`java.${name}`, metadata)
+    return snapshots
+  }
+
+  /** Changes a table, going on from what was last committed, by whomever; gives the youngest snapshot after each step. */
+  async change(name: string, ...steps: readonly WriteStep[]): Promise<readonly bigint[]> {
+    const { metadata, snapshots } = await this.readers.java.write({
+      metadata: await this.readers.lake.metadata(`java.${name}`),
+      steps,
+    })
+    this.catalog.put(`java.${name}`, metadata)
+    return snapshots
+  }
+
+  /** All readers give these rows, and the table is sound. */
+  async expectRows(name: string, rows: readonly Row[], options?: Parameters<Readers['expectRows']>[2]): Promise<void> {
+    const sorted = [...canonical(rows)].sort((a, b) => Number(a['id']) - Number(b['id']))
+    await this.readers.expectRows(`java.${name}`, sorted, options)
+    expect(await this.readers.java.validate(await this.readers.lake.metadata(`java.${name}`))).toEqual([])
+  }
+}
