@@ -54,6 +54,7 @@ export {
 } from './schema/schema.js'
 export { type DeleteFile } from './scan/delete-index.js'
 export type { AddedFile, FileRemoval, SnapshotChange } from './commit/snapshot-change.js'
+export { partitionKey } from './manifest/partition-key.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'
 export { type NewTable, TableTransaction } from './commit/transaction.js'
 export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './partition/transform.js'

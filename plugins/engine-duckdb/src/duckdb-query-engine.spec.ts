@@ -395,21 +395,44 @@ describe('tables whose schema changed', () => {
     ])
   })
 
-  it('refuses a table whose nested fields were renamed, instead of giving NULL or another field’s values', async () => {
-    await ingest(z.object({ id: z.int(), place: z.object({ city: z.string() }) }), { id: 1, place: { city: 'Rome' } })
-    await evolve((fields) =>
-      fields.map((field) =>
-        field.name === 'place' && typeof field.type === 'object' && field.type.type === 'struct'
-          ? {
-              ...field,
-              type: { type: 'struct', fields: field.type.fields.map((child) => ({ ...child, name: 'town' })) },
-            }
-          : field,
-      ),
-    )
-    await expect(rows('SELECT place.town AS town FROM bronze.t')).rejects.toMatchObject({
-      code: 'PHLO_ICEBERG_UNSUPPORTED',
-    })
+  it('finds fields within structs, lists and maps by their ids, and not what was dropped under their name', async () => {
+    const item = "{'city': 'Rome', 'n': 1::INT}"
+    const structs = `SELECT 1 AS id, ${item} AS place, [${item}, NULL] AS places, MAP {'k': ${item}} AS named`
+    await lake.put('bronze.t', `${structs} UNION ALL SELECT 2, NULL, NULL, NULL`)
+    const inside = (type: IcebergType, change: (fields: readonly NestedField[]) => NestedField[]): IcebergType => {
+      if (typeof type === 'string') return type
+      if (type.type === 'list') return { ...type, element: inside(type.element, change) }
+      if (type.type === 'map') return { ...type, value: inside(type.value, change) }
+      return { ...type, fields: change(type.fields) }
+    }
+    const evolveInside = (change: (fields: readonly NestedField[]) => NestedField[]) =>
+      evolve((fields) => fields.map((field) => ({ ...field, type: inside(field.type, change) })))
+    const values = (field: string) =>
+      lake.rows(
+        `SELECT id, place.${field} AS s, [x.${field} FOR x IN places]::VARCHAR AS l, named['k'].${field} AS m FROM bronze.t ORDER BY id`,
+      )
+    // Renamed, moved and widened.
+    await evolveInside(([city, n]) => [
+      { ...(n as NestedField), type: 'long' },
+      { ...(city as NestedField), name: 'town' },
+    ])
+    expect(await values('town')).toEqual([
+      { id: 1, s: 'Rome', l: '[Rome, NULL]', m: 'Rome' },
+      { id: 2, s: null, l: null, m: null },
+    ])
+    expect(await lake.rows('SELECT place::VARCHAR AS p, places::VARCHAR AS l FROM bronze.t ORDER BY id')).toEqual([
+      { p: "{'n': 1, 'town': Rome}", l: "[{'n': 1, 'town': Rome}, NULL]" },
+      { p: null, l: null },
+    ])
+    // Dropped, and another one of the same name added.
+    let next = 100
+    await evolveInside(([n]) => [n as NestedField])
+    await evolveInside(([n]) => [n as NestedField, { id: next++, name: 'town', required: false, type: 'string' }])
+    expect(await values('town')).toEqual([
+      { id: 1, s: null, l: '[NULL, NULL]', m: null },
+      { id: 2, s: null, l: null, m: null },
+    ])
+    expect((await values('n'))[0]).toEqual({ id: 1, s: 1n, l: '[1, NULL]', m: 1n })
   })
 })
 

@@ -1,8 +1,16 @@
-import { currentSchema, findField, parsePrimitive, planScan, toValue, type Expression } from '@phlo/iceberg'
-import { type LoadedTable, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
+import {
+  currentSchema,
+  findField,
+  parsePrimitive,
+  planScan,
+  type ScanTask,
+  toValue,
+  type Expression,
+} from '@phlo/iceberg'
+import { type LoadedTable, type ObjectStore, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import { filesSelect, localFile } from '../tables/table-view.js'
+import { rowsSelect } from '../reading/rows-select.js'
 import type { ParquetWriter, StagedFile } from '../tables/parquet-writer.js'
 
 /** What a merge by key does to the files of a table. */
@@ -26,27 +34,23 @@ export async function planMerge(
   key: readonly string[],
   keys: string,
 ): Promise<MergePlan> {
-  const candidates = new Map<string, string>()
+  const tasks: ScanTask[] = []
   const filter = await keyFilter(connection, existing, key, keys)
   for await (const task of planScan(store, existing.metadata, filter && { filter })) {
-    candidates.set(await localFile(store, task), task.file.path)
+    tasks.push(task)
   }
-  if (candidates.size === 0) return { replaced: new Set(), kept: [] }
+  if (tasks.length === 0) return { replaced: new Set(), kept: [] }
   const schema = currentSchema(metadata)
-  const byId = metadata.schemas.length > 1
   const using = `USING (${key.map(identifier).join(', ')})`
-  const all = filesSelect([...candidates.keys()], schema, byId, ['filename'])
-  const touched = await connection.run(`SELECT DISTINCT filename FROM (${all}) SEMI JOIN (${keys}) ${using}`)
-  const files = touched.map(({ filename }) => filename as string)
-  if (files.length === 0) return { replaced: new Set(), kept: [] }
+  const all = await rowsSelect(connection, store, metadata, tasks, schema, { extra: ['_file'] })
+  const touched = await connection.run(`SELECT DISTINCT _file FROM (${all}) SEMI JOIN (${keys}) ${using}`)
+  const replaced = new Set(touched.map(({ _file: file }) => file as string))
+  if (replaced.size === 0) return { replaced, kept: [] }
   const columns = schema.fields.map(({ name }) => identifier(name)).join(', ')
-  const rest = `SELECT ${columns} FROM (${filesSelect(files, schema, byId)}) ANTI JOIN (${keys}) ${using}`
-  const replaced = files.map((file) => {
-    const uri = candidates.get(file)
-    if (uri === undefined) throw new PhloError('PHLO_INTERNAL', `DuckDB named a file that was not read: ${file}`)
-    return uri
-  })
-  return { replaced: new Set(replaced), kept: await writer.write(connection, rest, metadata) }
+  const files = tasks.filter(({ file }) => replaced.has(file.path))
+  const stored = await rowsSelect(connection, store, metadata, files, schema)
+  const rest = `SELECT ${columns} FROM (${stored}) ANTI JOIN (${keys}) ${using}`
+  return { replaced, kept: await writer.write(connection, rest, metadata) }
 }
 
 /** Only files whose range of the first key column meets that of the new rows can hold their keys. */

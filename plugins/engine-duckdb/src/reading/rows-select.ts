@@ -1,0 +1,199 @@
+import type { ScanTask } from '@phlo/iceberg'
+import { type IcebergSchema, type NestedField, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
+import { identifier, literal } from '../duckdb-dialect.js'
+import type { Connection } from '../duckdb-host.js'
+import { columnExpression } from './column-expression.js'
+import {
+  equalityDeleteJoins,
+  fileColumn,
+  hasEqualityDeletes,
+  hasPositionDeletes,
+  type LocalTask,
+  parquetFiles,
+  partitionScope,
+  positionDeleteJoin,
+} from './delete-joins.js'
+import { type FileLayout, fileLayouts } from './file-layout.js'
+import { localParquet } from './local-parquet.js'
+import { partitionStruct, type PartitionStruct } from './partition-struct.js'
+
+/** Columns that tell where a row is, beside those of its table. Spec: "Reserved Field IDs", "Row Lineage". */
+export type MetadataColumn =
+  /** URI of the row's data file. */
+  | '_file'
+  /** The row's place in its file, from 0. */
+  | '_pos'
+  | '_spec_id'
+  /** A struct of the partition values of all specs, NULL for a table that was never partitioned. */
+  | '_partition'
+  /** NULL for rows that no version 3 snapshot has numbered. */
+  | '_row_id'
+  | '_last_updated_sequence_number'
+
+/** Reserved ids of the columns that rewritten files may hold themselves. */
+const lineageIds = { _row_id: 2147483540, _last_updated_sequence_number: 2147483539 } as const
+
+const columnTypes: Readonly<Record<Exclude<MetadataColumn, '_partition'>, string>> = {
+  _file: 'VARCHAR',
+  _pos: 'BIGINT',
+  _spec_id: 'INTEGER',
+  _row_id: 'BIGINT',
+  _last_updated_sequence_number: 'BIGINT',
+}
+
+export interface RowsOptions {
+  /** In the order in which they follow the schema's columns. */
+  readonly extra?: readonly MetadataColumn[]
+}
+
+/**
+ * The SELECT of the rows that scan tasks give: the columns of the schema, found by field id, without the rows that are
+ * deleted. It can be run on the connection as long as that is open. Throws PHLO_ICEBERG_UNSUPPORTED for files that are
+ * not Parquet.
+ */
+export async function rowsSelect(
+  connection: Connection,
+  store: ObjectStore,
+  metadata: TableMetadata,
+  tasks: readonly ScanTask[],
+  schema: IcebergSchema,
+  options: RowsOptions = {},
+): Promise<string> {
+  const extra = options.extra ?? []
+  const partition = partitionStruct(metadata)
+  if (tasks.length === 0) {
+    const columns = schema.fields.map((field) => columnOf(field, { fields: [] }))
+    const typed = extra.map(
+      (name) => `CAST(NULL AS ${name === '_partition' ? partition.type : columnTypes[name]}) AS ${identifier(name)}`,
+    )
+    return `SELECT ${[...columns, ...typed].join(', ')} WHERE FALSE`
+  }
+  const locals = await Promise.all(
+    tasks.map(async (task): Promise<LocalTask> => ({ task, local: await localParquet(store, task.file) })),
+  )
+  const lineage = extra.some((name) => name in lineageIds)
+  const paths = locals.map(({ local }) => local)
+  const layouts = await fileLayouts(connection, store, metadata, paths, lineage)
+  const selects: string[] = []
+  for (const { layout, tasks: alike } of groupTasks(locals, layouts)) {
+    selects.push(await groupSelect(connection, store, metadata, alike, layout, schema, extra, partition))
+  }
+  return selects.join(' UNION ALL ')
+}
+
+interface TaskGroup {
+  readonly layout: FileLayout
+  readonly tasks: LocalTask[]
+}
+
+/** Files that are read by one scan: of one layout, and with the same kinds of deletes. */
+function groupTasks(locals: readonly LocalTask[], layouts: readonly FileLayout[]): TaskGroup[] {
+  const byLayout = new Map<FileLayout, Map<string, TaskGroup>>()
+  locals.forEach((local, index) => {
+    const layout = layouts[index] as FileLayout
+    const kinds = byLayout.get(layout) ?? new Map<string, TaskGroup>()
+    byLayout.set(layout, kinds)
+    const kind = `${hasPositionDeletes(local)} ${hasEqualityDeletes(local)}`
+    const group = kinds.get(kind)
+    if (group) group.tasks.push(local)
+    else kinds.set(kind, { layout, tasks: [local] })
+  })
+  return [...byLayout.values()].flatMap((kinds) => [...kinds.values()])
+}
+
+async function groupSelect(
+  connection: Connection,
+  store: ObjectStore,
+  metadata: TableMetadata,
+  tasks: readonly LocalTask[],
+  layout: FileLayout,
+  schema: IcebergSchema,
+  extra: readonly MetadataColumn[],
+  partition: PartitionStruct,
+): Promise<string> {
+  const [first] = tasks as [LocalTask]
+  const joins: string[] = []
+  const equality = hasEqualityDeletes(first)
+  const source = { files: 'f', facts: 'c' }
+  const facts = neededFacts(extra, equality)
+  if (facts.length > 0) {
+    const rows = tasks.map(
+      (task) => `(${[literal(task.local), ...facts.map((name) => factOf(name, task, partition))].join(', ')})`,
+    )
+    const names = ['file', ...facts].map(identifier)
+    joins.push(`JOIN (VALUES ${rows.join(', ')}) AS c(${names.join(', ')}) ON c.file = f.${fileColumn}`)
+  }
+  const positions = hasPositionDeletes(first)
+  if (positions) joins.push(await positionDeleteJoin(connection, store, tasks, source))
+  if (equality) joins.push(...(await equalityDeleteJoins(connection, store, metadata, tasks, layout, source)))
+  // DuckDB's own column of that name gives way to one of the file.
+  const needsRowNumber = positions || extra.includes('_pos') || extra.includes('_row_id')
+  if (needsRowNumber && layout.fields.some(({ name }) => name.toLowerCase() === 'file_row_number')) {
+    throw new PhloError(
+      'PHLO_ICEBERG_UNSUPPORTED',
+      `${first.task.file.path} has a column file_row_number, so that DuckDB cannot count its rows`,
+      { hint: 'Rename the column and rewrite the table’s files.' },
+    )
+  }
+  const columns = [
+    ...schema.fields.map((field) => columnOf(field, layout)),
+    ...extra.map((name) => `${extraExpression(name, layout)} AS ${identifier(name)}`),
+  ]
+  return `SELECT ${columns.join(', ')} FROM ${parquetFiles(tasks.map(({ local }) => local))} AS f ${joins.join(' ')}`
+}
+
+function columnOf(field: NestedField, layout: FileLayout): string {
+  return `${columnExpression(field, { layout, source: 'f' })} AS ${identifier(field.name)}`
+}
+
+type Fact = 'uri' | 'spec_id' | 'partition' | 'first_row_id' | 'sequence_number' | 'scope'
+
+function neededFacts(extra: readonly MetadataColumn[], equality: boolean): Fact[] {
+  const needed = new Set<Fact>(equality ? ['sequence_number', 'scope'] : [])
+  for (const name of extra) {
+    if (name === '_file') needed.add('uri')
+    if (name === '_spec_id') needed.add('spec_id')
+    if (name === '_partition') needed.add('partition')
+    if (name === '_row_id' || name === '_last_updated_sequence_number') needed.add('first_row_id')
+    if (name === '_last_updated_sequence_number') needed.add('sequence_number')
+  }
+  return [...needed]
+}
+
+function factOf(name: Fact, { task }: LocalTask, partition: PartitionStruct): string {
+  switch (name) {
+    case 'uri':
+      return literal(task.file.path)
+    case 'spec_id':
+      return `${task.file.specId}::INTEGER`
+    case 'partition':
+      return partition.value(task.file)
+    case 'first_row_id':
+      return `${task.file.firstRowId ?? 'NULL'}::BIGINT`
+    case 'sequence_number':
+      return `${task.sequenceNumber}::BIGINT`
+    case 'scope':
+      return literal(partitionScope(task.file))
+  }
+}
+
+function extraExpression(name: MetadataColumn, layout: FileLayout): string {
+  const stored = (id: number) => {
+    const column = layout.fields.find((field) => field.id === id)
+    return column ? `f.${identifier(column.name)}` : 'NULL'
+  }
+  switch (name) {
+    case '_file':
+      return 'c.uri'
+    case '_pos':
+      return 'f.file_row_number'
+    case '_spec_id':
+      return 'c.spec_id'
+    case '_partition':
+      return 'c.partition'
+    case '_row_id':
+      return `coalesce(${stored(lineageIds._row_id)}, c.first_row_id + f.file_row_number)`
+    case '_last_updated_sequence_number':
+      return `CASE WHEN c.first_row_id IS NOT NULL THEN coalesce(${stored(lineageIds._last_updated_sequence_number)}, c.sequence_number) END`
+  }
+}
