@@ -1,4 +1,5 @@
 import type { BenchCase } from '../case.js'
+import { appendHistory } from './append-history.js'
 import { commitLatency } from './commit-latency.js'
 import { ingestNdjson } from './ingest-ndjson.js'
 import { ingestParquet } from './ingest-parquet.js'
@@ -6,4 +7,12 @@ import { memory } from './memory.js'
 import { plan } from './plan.js'
 import { start } from './start.js'
 
-export const cases: readonly BenchCase[] = [ingestParquet, ingestNdjson, memory, commitLatency, plan, start]
+export const cases: readonly BenchCase[] = [
+  ingestParquet,
+  ingestNdjson,
+  memory,
+  commitLatency,
+  appendHistory,
+  plan,
+  start,
+]

@@ -1,0 +1,206 @@
+import { mkdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { EmbeddedCatalog } from '@phlo/catalog-embedded'
+import { type DataFile, fileContent, planScan, TableTransaction } from '@phlo/iceberg'
+import type { ObjectStore, RowSchema, Snapshot, TableIdentifier, TableUpdate } from '@phlo/ports'
+import { LocalObjectStore } from '@phlo/storage-local'
+import { BenchError } from '../bench-error.js'
+import { type BenchCase, type CaseContext, type Findings, judge, type Measure } from '../case.js'
+import { rotated } from '../rounds.js'
+import { median, percentile } from '../statistics.js'
+import { settle } from '../workplace.js'
+
+const histories = [10, 10_000] as const
+/** Appends of each kind in a round. */
+const appendsPerRound = 30
+const wantedRatio = 2
+
+const identifier: TableIdentifier = { namespace: ['bronze'], name: 'orders' }
+
+const rows: RowSchema = {
+  columns: [
+    { name: 'id', type: 'long', required: true, optional: false, rules: [], unique: false },
+    { name: 'name', type: 'string', required: false, optional: false, rules: [], unique: false },
+  ],
+}
+
+/** Whether the process knows the table from the commit before. */
+type Acquaintance = 'known' | 'fresh'
+
+const descriptions: Readonly<Record<Acquaintance, string>> = {
+  known: 'by a process that made the commit before',
+  fresh: 'by a catalog opened for it, which reads the metadata first, as a new process does',
+}
+
+/** A table of some history whose present snapshot is the same as that of any other. */
+class Table {
+  readonly name: string
+  readonly what: string
+  private readonly folder: string
+  private readonly history: number
+  private readonly acquaintance: Acquaintance
+  private catalog: EmbeddedCatalog | undefined
+  private store: ObjectStore | undefined
+  private appended = 0
+
+  constructor(folder: string, history: number, acquaintance: Acquaintance) {
+    this.name = nameOf(history, acquaintance)
+    this.what = `an append to a table of ${history.toLocaleString('en-US')} snapshots ${descriptions[acquaintance]}`
+    this.folder = path.join(folder, this.name)
+    this.history = history
+    this.acquaintance = acquaintance
+  }
+
+  async create(): Promise<void> {
+    await mkdir(this.folder, { recursive: true })
+    const { catalog, store } = await this.open()
+    const location = catalog.newTableLocation(identifier)
+    const transaction = TableTransaction.create(store, { location, rows, partitioning: [] })
+    await transaction.addSnapshot({ add: [dataFile(location, 0)] })
+    const { requirements, updates } = transaction
+    await catalog.commit(
+      [
+        { kind: 'create-namespace', namespace: identifier.namespace },
+        { kind: 'table', identifier, requirements, updates },
+      ],
+      { message: 'Table' },
+    )
+    await catalog.commit([{ kind: 'table', identifier, requirements: [], updates: await this.past(catalog) }], {
+      message: 'History',
+    })
+  }
+
+  /** Snapshots as that many appends leave them behind. No commit reads their manifest lists, so that there are none. */
+  private async past(catalog: EmbeddedCatalog): Promise<TableUpdate[]> {
+    const table = await catalog.loadTable(identifier)
+    const first = table?.metadata.snapshots?.[0]
+    if (!first) throw new BenchError('The table has no snapshot')
+    const updates: TableUpdate[] = []
+    let parent = first
+    for (let count = 1; count < this.history; count++) {
+      const snapshot: Snapshot = {
+        ...first,
+        'snapshot-id': first['snapshot-id'] + BigInt(count) * 1_000_003n,
+        'parent-snapshot-id': parent['snapshot-id'],
+        'sequence-number': (first['sequence-number'] ?? 0) + count,
+      }
+      updates.push(
+        { action: 'add-snapshot', snapshot },
+        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshot['snapshot-id'] },
+      )
+      parent = snapshot
+    }
+    return updates
+  }
+
+  async append(): Promise<number> {
+    const startedAt = performance.now()
+    const { catalog, store } = await this.open()
+    const table = await catalog.loadTable(identifier)
+    if (!table) throw new BenchError('The table is not there')
+    const transaction = TableTransaction.change(store, table.metadata)
+    await transaction.addSnapshot({ add: [dataFile(table.metadata.location, ++this.appended)] })
+    const { requirements, updates } = transaction
+    await catalog.commit([{ kind: 'table', identifier, requirements, updates }], { message: 'Append' })
+    return performance.now() - startedAt
+  }
+
+  private async open(): Promise<{ catalog: EmbeddedCatalog; store: ObjectStore }> {
+    if (this.acquaintance === 'fresh' || !this.catalog || !this.store) {
+      this.store = await LocalObjectStore.open(this.folder)
+      this.catalog = await EmbeddedCatalog.open(this.store)
+    }
+    return { catalog: this.catalog, store: this.store }
+  }
+
+  /** Throws when a snapshot or a file is not there. */
+  async verify(): Promise<void> {
+    const store = await LocalObjectStore.open(this.folder)
+    const table = await (await EmbeddedCatalog.open(store)).loadTable(identifier)
+    const snapshots = table?.metadata.snapshots?.length
+    let files = 0
+    if (table) for await (const _task of planScan(store, table.metadata)) files++
+    if (snapshots !== this.history + this.appended || files !== 1 + this.appended)
+      throw new BenchError(`${this.name} has ${snapshots} snapshots and ${files} files after ${this.appended} appends`)
+  }
+}
+
+function nameOf(history: number, acquaintance: Acquaintance): string {
+  return `${acquaintance}-${history}`
+}
+
+function dataFile(location: string, count: number): DataFile {
+  return {
+    content: fileContent.data,
+    specId: 0,
+    path: `${location}/data/${count}.parquet`,
+    format: 'PARQUET',
+    partition: [],
+    recordCount: 1,
+    fileSize: 1024,
+  }
+}
+
+/** Whether commits get slower with the commits that were before. */
+export const appendHistory: BenchCase = {
+  name: 'append-history',
+  description: 'an append to a table of 10,000 snapshots, beside one to a table of 10',
+  rows: undefined,
+  needsPython: false,
+  async run({ workplace, runs, report }: CaseContext): Promise<Findings> {
+    const times = new Map<string, number[][]>()
+    let tables: Table[] = []
+    for (let round = 0; round < runs; round++) {
+      const folder = path.join(workplace.work, 'tables')
+      tables = (['known', 'fresh'] as const).flatMap((acquaintance) =>
+        histories.map((history) => new Table(folder, history, acquaintance)),
+      )
+      for (const table of tables) {
+        await table.create()
+        // What the first commits load and compile is not the history's doing.
+        await table.append()
+      }
+      await settle()
+      const roundTimes = new Map<string, number[]>(tables.map(({ name }) => [name, []]))
+      for (let count = 0; count < appendsPerRound; count++) {
+        for (const table of rotated(tables, count)) roundTimes.get(table.name)?.push(await table.append())
+      }
+      for (const table of tables) await table.verify()
+      for (const [name, milliseconds] of roundTimes) times.set(name, [...(times.get(name) ?? []), milliseconds])
+      await rm(folder, { recursive: true })
+      report(`round ${round + 1} of ${runs}`)
+    }
+    const typical = (history: number, acquaintance: Acquaintance) =>
+      median((times.get(nameOf(history, acquaintance)) as number[][]).map(median))
+    const [short, long] = histories
+    return {
+      yardstick: nameOf(short, 'known'),
+      measures: tables.map((table) => measure(table, times.get(table.name) as number[][], typical(short, 'known'))),
+      targets: (['known', 'fresh'] as const).map((acquaintance) =>
+        judge(
+          {
+            text: `${long} snapshots, as a multiple of ${short}, ${descriptions[acquaintance]}`,
+            kind: 'at most',
+            wanted: wantedRatio,
+            found: typical(long, acquaintance) / typical(short, acquaintance),
+            unit: '×',
+          },
+          true,
+        ),
+      ),
+    }
+  },
+}
+
+function measure({ name, what }: Table, rounds: readonly number[][], yardstick: number): Measure {
+  const runs = rounds.map(median)
+  return {
+    name,
+    what,
+    unit: 'ms',
+    median: median(runs),
+    runs,
+    ratio: median(runs) / yardstick,
+    parts: { '95th percentile, ms': median(rounds.map((milliseconds) => percentile(milliseconds, 95))) },
+  }
+}
