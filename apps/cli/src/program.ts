@@ -4,7 +4,9 @@ import type { CommandContext, GlobalOptions } from './command-context.js'
 import type { QueryFlags, RunFlags } from './flags.js'
 import { exitCode } from './exit-codes.js'
 import { errorText } from './output/report-error.js'
+import { examples } from './output/examples.js'
 import { Terminal } from './output/terminal.js'
+import { addTableCommands } from './table-commands.js'
 import { version } from './version.js'
 
 /** Runs the command line; gives the exit code. */
@@ -192,59 +194,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       run(async () => (await import('./commands/branch.js')).log(context, globals(), ref, options)),
     )
 
-  const table = program.command('table').description('tables of the lake')
-  const ref = () => new Option('--ref <ref>', 'branch, tag, commit or time').default('main')
-  table
-    .command('list', { isDefault: true })
-    .description('list tables')
-    .addOption(ref())
-    .addHelpText('after', examples('phlo table list', 'phlo table list --ref v1'))
-    .action((options: { ref: string }) =>
-      run(async () => (await import('./commands/table.js')).list(context, globals(), options)),
-    )
-  table
-    .command('show')
-    .description('show a table’s columns, partitioning and properties')
-    .argument('<table>', 'namespace.name')
-    .addOption(ref())
-    .addHelpText('after', examples('phlo table show bronze.flights'))
-    .action((name: string, options: { ref: string }) =>
-      run(async () => (await import('./commands/table.js')).show(context, globals(), name, options)),
-    )
-  table
-    .command('snapshots')
-    .description('list a table’s snapshots')
-    .argument('<table>', 'namespace.name')
-    .addOption(ref())
-    .addHelpText('after', examples('phlo table snapshots bronze.flights'))
-    .action((name: string, options: { ref: string }) =>
-      run(async () => (await import('./commands/table.js')).snapshots(context, globals(), name, options)),
-    )
-  table
-    .command('files')
-    .description('list a table’s data files')
-    .argument('<table>', 'namespace.name')
-    .addOption(ref())
-    .addHelpText('after', examples("phlo table files bronze.flights --ref '@{2026-01-01}'"))
-    .action((name: string, options: { ref: string }) =>
-      run(async () => (await import('./commands/table.js')).files(context, globals(), name, options)),
-    )
-  table
-    .command('rollback')
-    .description('make an older snapshot of a table the current one again')
-    .argument('<table>', 'namespace.name')
-    .requiredOption('--to <snapshot>', 'a snapshot’s id, or a time in ISO 8601')
-    .option('--ref <branch>', 'the branch to change', 'main')
-    .addHelpText(
-      'after',
-      examples(
-        'phlo table rollback bronze.flights --to 8101422030325774986',
-        'phlo table rollback bronze.flights --to 2026-01-01T00:00Z --ref try-it',
-      ),
-    )
-    .action((name: string, options: { ref: string; to: string }) =>
-      run(async () => (await import('./commands/table.js')).rollback(context, globals(), name, options)),
-    )
+  addTableCommands(program, context, run)
 
   const runs = program.command('runs').description('runs and what happened in them')
   runs
@@ -276,8 +226,4 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .action(() => run(async () => (await import('./commands/doctor.js')).doctor(context, globals())))
 
   return program
-}
-
-function examples(...lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`
 }

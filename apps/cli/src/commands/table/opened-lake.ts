@@ -1,0 +1,68 @@
+import { parseRefSpec, resolveRef } from '@phlo/core'
+import type { MaintainedTable } from '@phlo/iceberg'
+import {
+  type Catalog,
+  CatalogPort,
+  formatIdentifier,
+  type LoadedTable,
+  nearest,
+  type ObjectStore,
+  ObjectStorePort,
+  parseIdentifier,
+  PhloError,
+} from '@phlo/ports'
+import { type CommandContext, type GlobalOptions, withPlugins } from '../../command-context.js'
+import { exitCode } from '../../exit-codes.js'
+
+export interface Opened {
+  readonly catalog: Catalog
+  readonly store: ObjectStore
+  /** The commit that is read, where the catalog has refs. */
+  readonly ref: string
+}
+
+export async function withLake(
+  context: CommandContext,
+  globals: GlobalOptions,
+  ref: string,
+  work: (opened: Opened) => Promise<void>,
+): Promise<number> {
+  return withPlugins(context, globals, async ({ composition }) => {
+    const catalog = composition.get(CatalogPort)
+    await work({ catalog, store: composition.get(ObjectStorePort), ref: await resolveRef(catalog, parseRefSpec(ref)) })
+    return exitCode.ok
+  })
+}
+
+/** Throws PHLO_TABLE_NOT_FOUND with the nearest name. */
+export async function find({ catalog, ref }: Opened, name: string): Promise<LoadedTable> {
+  const identifier = parseIdentifier(name)
+  const table = identifier && (await catalog.loadTable(identifier, { ref }))
+  if (table) return table
+  const names = (await catalog.listTables({ ref })).map(formatIdentifier)
+  const near = nearest(name, names)
+  throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table ${name} at ${ref}`, {
+    hint: near === undefined ? `Tables: ${names.join(', ') || 'none'}` : `Did you mean ${near}?`,
+  })
+}
+
+/** A table on a branch of the lake, for maintenance. `message` is that of its commits. */
+export function maintained(
+  { catalog, store }: Opened,
+  table: LoadedTable,
+  branch: string,
+  message: string,
+): MaintainedTable {
+  const { identifier } = table
+  return {
+    store,
+    load: async () => (await find({ catalog, store, ref: branch }, formatIdentifier(identifier))).metadata,
+    async commit(requirements, updates) {
+      const { tables } = await catalog.commit([{ kind: 'table', identifier, requirements, updates }], {
+        ref: branch,
+        message,
+      })
+      return (tables[0] as LoadedTable).metadata
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import { readdir, utimes, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
+import { lakeContent } from './testing/lake-content.js'
+import { TestProject } from './testing/project.js'
+import { mended, shop } from './testing/shop.js'
+
+/** Has published twice, so that its tables have two snapshots each. */
+let project: TestProject
+
+beforeAll(async () => {
+  project = await TestProject.create({ ...shop, 'orders.csv': mended })
+  await project.succeed(['run'])
+  await project.write('orders.csv', mended.replace(',ada,5\n', ',ada,7\n'))
+  await project.succeed(['run'])
+}, 120_000)
+
+afterAll(() => project.remove())
+
+const json = async (args: readonly string[]): Promise<unknown> => JSON.parse(await project.succeed([...args, '--json']))
+
+async function failure(args: readonly string[]): Promise<Record<string, unknown>> {
+  const { code, stdout } = await project.phlo([...args, '--json'])
+  expect(code).toBe(1)
+  return (JSON.parse(stdout) as { error: Record<string, unknown> }).error
+}
+
+/** The folder of the table's files on this machine. */
+async function folderOf(name: string): Promise<string> {
+  const { metadata } = (await json(['table', 'show', name])) as { metadata: { location: string } }
+  return path.join(project.dir, '.phlo/lake/tables', metadata.location.split('/tables/')[1] as string)
+}
+
+describe('table expire', () => {
+  it('tells first, then removes old snapshots, and leaves their files to other commits', async () => {
+    await project.succeed(['branch', 'create', 'expired'])
+    const args = ['table', 'expire', 'bronze.orders', '--older-than', '0s', '--ref', 'expired']
+    expect(await project.succeed([...args, '--dry-run'])).toMatch(
+      /^Would remove 1 snapshot of bronze\.orders\n.* would no longer be needed here, and stay for other commits/,
+    )
+    expect(await json([...args, '--dry-run'])).toMatchObject({ dryRun: true, deleteFiles: false, refs: [] })
+    expect(await json(['table', 'snapshots', 'bronze.orders', '--ref', 'expired'])).toHaveLength(2)
+    expect(await project.succeed(args)).toBe(
+      'Removed 1 snapshot of bronze.orders\nFiles stay for other commits of the lake\n',
+    )
+    expect(await json(['table', 'snapshots', 'bronze.orders', '--ref', 'expired'])).toHaveLength(1)
+    expect(await lakeContent(project.dir, 'expired')).toEqual(await lakeContent(project.dir))
+    const [, oldest] = (await json(['table', 'snapshots', 'bronze.orders'])) as { 'snapshot-id': string }[]
+    const old = `bronze.orders=${oldest?.['snapshot-id']}`
+    expect(await project.succeed(['query', '--snapshot', old, 'SELECT count(*) FROM bronze.orders'])).toMatch(/3/)
+    expect(await json(args)).toMatchObject({ snapshotIds: [], refs: [] })
+  }, 60_000)
+
+  it('refuses snapshots that are needed or not there, and ages that are none', async () => {
+    const [newest] = (await json(['table', 'snapshots', 'bronze.orders'])) as { 'snapshot-id': string }[]
+    const snapshot = (id: string) => failure(['table', 'expire', 'bronze.orders', '--snapshot', id])
+    expect(await snapshot(newest?.['snapshot-id'] as string)).toMatchObject({ code: 'PHLO_MAINTENANCE_REFUSED' })
+    expect(await snapshot('12')).toMatchObject({ code: 'PHLO_SNAPSHOT_NOT_FOUND' })
+    expect((await project.phlo(['table', 'expire', 'bronze.orders', '--older-than', 'long'])).code).toBe(2)
+    expect((await project.phlo(['table', 'expire', 'bronze.orders', '--keep', '0'])).code).toBe(2)
+  }, 60_000)
+})
+
+describe('table orphans', () => {
+  it('tells what nothing refers to, deletes it when asked to, and leaves the young', async () => {
+    const folder = await folderOf('bronze.orders')
+    const before = await lakeContent(project.dir)
+    const files = (await readdir(folder, { recursive: true })).length
+    await writeFile(path.join(folder, 'data', 'leftover.parquet'), 'leftover')
+    await writeFile(path.join(folder, 'data', 'young.parquet'), 'leftover')
+    const old = new Date(Date.now() - 4 * 24 * 60 * 60 * 1000)
+    await utimes(path.join(folder, 'data', 'leftover.parquet'), old, old)
+    const told = await project.succeed(['table', 'orphans', 'bronze.orders'])
+    expect(told).toMatch(/data\/leftover\.parquet +8 B/)
+    expect(told).toMatch(/1 orphan \(8 B\) of \d+ files; \d+ too young to tell\nDelete them: phlo table orphans/)
+    expect(await readdir(path.join(folder, 'data'))).toContain('leftover.parquet')
+    expect(await project.succeed(['table', 'orphans', 'bronze.orders', '--delete'])).toMatch(/\nDeleted 1 file \(8 B\)/)
+    expect((await readdir(folder, { recursive: true })).length).toBe(files + 1)
+
+    expect(await failure(['table', 'orphans', 'bronze.orders', '--older-than', '1s'])).toMatchObject({
+      code: 'PHLO_MAINTENANCE_REFUSED',
+    })
+    // Everything else in the folder is needed, by this commit or by an older one.
+    const all = (await json(['table', 'orphans', 'bronze.orders', '--older-than', '0s', '--allow-young'])) as {
+      files: { path: string }[]
+    }
+    expect(all.files.map((file) => path.basename(file.path))).toEqual(['young.parquet'])
+    expect(await lakeContent(project.dir)).toEqual(before)
+  }, 60_000)
+})
+
+describe('help', () => {
+  it('shows every command in use', async () => {
+    const commands = (await project.succeed(['table', '--help'])).split('Commands:\n')[1] ?? ''
+    for (const [, command] of commands.matchAll(/^ {2}([a-z-]+) .*\S$/gm)) {
+      if (command === undefined || command === 'help') continue
+      expect(await project.succeed(['table', command, '--help'])).toMatch(/Examples:\n {2}\$ phlo table/)
+    }
+  }, 60_000)
+})

@@ -1,0 +1,112 @@
+import { type Command, Option } from 'commander'
+import type { CommandContext, GlobalOptions } from './command-context.js'
+import {
+  branchOption,
+  countOption,
+  dryRunOption,
+  type ExpireFlags,
+  type OrphansFlags,
+  snapshotsOption,
+  timeOption,
+} from './commands/table/flags.js'
+import { examples } from './output/examples.js'
+
+/** `phlo table …`. Commands are imported when they run. */
+export function addTableCommands(
+  program: Command,
+  context: CommandContext,
+  run: (work: () => Promise<number>) => Promise<void>,
+): void {
+  const globals = () => program.opts<GlobalOptions>()
+  const table = program.command('table').description('tables of the lake')
+  const ref = () => new Option('--ref <ref>', 'branch, tag, commit or time').default('main')
+  table
+    .command('list', { isDefault: true })
+    .description('list tables')
+    .addOption(ref())
+    .addHelpText('after', examples('phlo table list', 'phlo table list --ref v1'))
+    .action((options: { ref: string }) =>
+      run(async () => (await import('./commands/table/list.js')).list(context, globals(), options)),
+    )
+  table
+    .command('show')
+    .description('show a table’s columns, partitioning and properties')
+    .argument('<table>', 'namespace.name')
+    .addOption(ref())
+    .addHelpText('after', examples('phlo table show bronze.flights'))
+    .action((name: string, options: { ref: string }) =>
+      run(async () => (await import('./commands/table/show.js')).show(context, globals(), name, options)),
+    )
+  table
+    .command('snapshots')
+    .description('list a table’s snapshots')
+    .argument('<table>', 'namespace.name')
+    .addOption(ref())
+    .addHelpText('after', examples('phlo table snapshots bronze.flights'))
+    .action((name: string, options: { ref: string }) =>
+      run(async () => (await import('./commands/table/snapshots.js')).snapshots(context, globals(), name, options)),
+    )
+  table
+    .command('files')
+    .description('list a table’s data files')
+    .argument('<table>', 'namespace.name')
+    .addOption(ref())
+    .addHelpText('after', examples("phlo table files bronze.flights --ref '@{2026-01-01}'"))
+    .action((name: string, options: { ref: string }) =>
+      run(async () => (await import('./commands/table/files.js')).files(context, globals(), name, options)),
+    )
+  table
+    .command('rollback')
+    .description('make an older snapshot of a table the current one again')
+    .argument('<table>', 'namespace.name')
+    .requiredOption('--to <snapshot>', 'a snapshot’s id, or a time in ISO 8601')
+    .addOption(branchOption())
+    .addHelpText(
+      'after',
+      examples(
+        'phlo table rollback bronze.flights --to 8101422030325774986',
+        'phlo table rollback bronze.flights --to 2026-01-01T00:00Z --ref try-it',
+      ),
+    )
+    .action((name: string, options: { ref: string; to: string }) =>
+      run(async () => (await import('./commands/table/rollback.js')).rollback(context, globals(), name, options)),
+    )
+
+  table
+    .command('expire')
+    .description('remove old snapshots of a table')
+    .argument('<table>', 'namespace.name')
+    .addOption(timeOption('--older-than <age>', 'age or time; default: the table’s own, or 5d'))
+    .addOption(
+      countOption('--keep <count>', 'newest snapshots of each branch that stay; default: the table’s own, or 1'),
+    )
+    .addOption(snapshotsOption('--snapshot <id>', 'only this one; may be given more than once'))
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText(
+      'after',
+      examples(
+        'phlo table expire bronze.flights --dry-run',
+        'phlo table expire bronze.flights --older-than 30d --keep 10',
+        'phlo table expire bronze.flights --snapshot 8101422030325774986',
+      ),
+    )
+    .action((name: string, options: ExpireFlags) =>
+      run(async () => (await import('./commands/table/expire.js')).expire(context, globals(), name, options)),
+    )
+  table
+    .command('orphans')
+    .description('find files in a table’s folder that nothing refers to')
+    .argument('<table>', 'namespace.name')
+    .addOption(timeOption('--older-than <age>', 'only files last changed before; default: 3d'))
+    .option('--allow-young', 'also below one hour; only when no writer is at work')
+    .option('--delete', 'delete them; without this, only tell')
+    .addOption(ref())
+    .addHelpText(
+      'after',
+      examples('phlo table orphans bronze.flights', 'phlo table orphans bronze.flights --older-than 7d --delete'),
+    )
+    .action((name: string, options: OrphansFlags) =>
+      run(async () => (await import('./commands/table/orphans.js')).orphans(context, globals(), name, options)),
+    )
+}
