@@ -29,6 +29,8 @@ export function duckdbType(type: IcebergType): string {
       return 'TIMESTAMP'
     case 'timestamptz':
       return 'TIMESTAMP WITH TIME ZONE'
+    case 'timestamp_ns':
+      return 'TIMESTAMP_NS'
     case 'string':
       return 'VARCHAR'
     case 'uuid':
@@ -38,6 +40,12 @@ export function duckdbType(type: IcebergType): string {
       return 'BLOB'
     case 'decimal':
       return `DECIMAL(${primitive.precision}, ${primitive.scale})`
+    case 'timestamptz_ns':
+    case 'unknown':
+    case 'variant':
+    case 'geometry':
+    case 'geography':
+      throw new PhloError('PHLO_UNSUPPORTED', `A column of type ${primitive.kind} is not supported by DuckDB’s engine`)
   }
 }
 

@@ -1,9 +1,8 @@
 import type { IcebergSchema, PartitionSpec } from '@phlo/ports'
-import { type AvroField, type AvroFixed, type AvroSchema, optional } from '../avro/avro-schema.js'
-import type { ByteReader } from '../avro/byte-reader.js'
+import { type AvroField, type AvroSchema, optional } from '../avro/avro-schema.js'
 import type { ByteWriter } from '../avro/byte-writer.js'
 import { openContainer, writeContainer } from '../avro/container.js'
-import { compileDecoder, type Decode, type Want } from '../avro/decoder.js'
+import { compileDecoder, type Want } from '../avro/decoder.js'
 import {
   type DataFile,
   type EntryStatus,
@@ -18,8 +17,7 @@ import { EntryGlance } from './entry-glance.js'
 import { invalid } from '../invalid.js'
 import type { BoundPartitionField } from '../partition/partition-spec.js'
 import { serializeJson } from '../metadata/json.js'
-import type { Primitive } from '../types/primitive.js'
-import { decodeValue, encodeUnscaled, formatUuid, type Value } from '../types/value.js'
+import { partitionColumn, partitionSchema, writePartitionValue } from './partition-values.js'
 
 /** Manifests: files that list data files. Spec: "Manifests" and Appendix A, "Manifests". */
 
@@ -44,47 +42,6 @@ function idMap(keyId: number, valueId: number, value: AvroSchema): AvroSchema {
   }
 }
 
-/** Spec: Appendix A, "Avro", data type mappings. */
-function avroType(type: Primitive, name: string): AvroSchema {
-  switch (type.kind) {
-    case 'boolean':
-    case 'int':
-    case 'long':
-    case 'float':
-    case 'double':
-    case 'string':
-      return type.kind
-    case 'binary':
-      return 'bytes'
-    case 'date':
-      return { type: 'int', logicalType: 'date' }
-    case 'time':
-      return { type: 'long', logicalType: 'time-micros' }
-    case 'timestamp':
-      return { type: 'long', logicalType: 'timestamp-micros', 'adjust-to-utc': false }
-    case 'timestamptz':
-      return { type: 'long', logicalType: 'timestamp-micros', 'adjust-to-utc': true }
-    case 'uuid':
-      return { type: 'fixed', name: `uuid_${name}`, size: 16, logicalType: 'uuid' }
-    case 'fixed':
-      return { type: 'fixed', name: `fixed_${name}`, size: type.length }
-    case 'decimal':
-      return {
-        type: 'fixed',
-        name: `decimal_${name}`,
-        size: decimalBytes(type.precision),
-        logicalType: 'decimal',
-        precision: type.precision,
-        scale: type.scale,
-      }
-  }
-}
-
-/** Bytes that hold every unscaled value of the precision. */
-function decimalBytes(precision: number): number {
-  return encodeUnscaled(10n ** BigInt(precision) - 1n).length
-}
-
 /** Fields that only some versions have. Spec: "Manifests" and Appendix E. */
 function entrySchema(partition: readonly BoundPartitionField[], version: FormatVersion): AvroSchema {
   const dataFile: AvroSchema = {
@@ -97,13 +54,11 @@ function entrySchema(partition: readonly BoundPartitionField[], version: FormatV
       field(102, 'partition', {
         type: 'record',
         name: 'r102',
-        fields: partition.map((bound) =>
-          optionalField(
-            bound.field['field-id'],
-            avroName(bound.field.name),
-            avroType(bound.type, String(bound.field['field-id'])),
-          ),
-        ),
+        fields: partition.map((bound) => ({
+          ...partitionSchema(bound),
+          name: avroName(bound.field.name),
+          'field-id': bound.field['field-id'],
+        })),
       }),
       field(103, 'record_count', 'long'),
       field(104, 'file_size_in_bytes', 'long'),
@@ -201,14 +156,7 @@ function writeEntry(
   if (version >= 2) writer.long(file.content)
   writer.string(file.path)
   writer.string(file.format)
-  partition.forEach((bound, index) => {
-    const value = file.partition[index] ?? null
-    if (value === null) writer.long(0)
-    else {
-      writer.long(1)
-      writePartitionValue(writer, bound.type, value)
-    }
-  })
+  partition.forEach((bound, index) => writePartitionValue(writer, bound.type, file.partition[index] ?? null))
   writer.long(file.recordCount)
   writer.long(file.fileSize)
   if (version === 1) writer.long(blockSize)
@@ -248,40 +196,6 @@ function writeIdMap<T>(writer: ByteWriter, map: ReadonlyMap<number, T> | undefin
       write(value)
     }),
   )
-}
-
-function writePartitionValue(writer: ByteWriter, type: Primitive, value: Value): void {
-  switch (type.kind) {
-    case 'boolean':
-      return writer.boolean(value as boolean)
-    case 'int':
-    case 'date':
-      return writer.long(value as number)
-    case 'long':
-    case 'time':
-    case 'timestamp':
-    case 'timestamptz':
-      return writer.long(value as bigint)
-    case 'float':
-      return writer.float(value as number)
-    case 'double':
-      return writer.double(value as number)
-    case 'string':
-      return writer.string(value as string)
-    case 'uuid':
-      return writer.fixed(Buffer.from((value as string).replaceAll('-', ''), 'hex'))
-    case 'fixed':
-      return writer.fixed(value as Uint8Array)
-    case 'binary':
-      return writer.bytes(value as Uint8Array)
-    case 'decimal': {
-      const size = decimalBytes(type.precision)
-      const bytes = encodeUnscaled(value as bigint)
-      const padded = new Uint8Array(size).fill((value as bigint) < 0n ? 0xff : 0)
-      padded.set(bytes, size - bytes.length)
-      return writer.fixed(padded)
-    }
-  }
 }
 
 /** Which parts of an entry a reader wants; everything else is skipped undecoded. */
@@ -439,57 +353,4 @@ function entryWant(partition: Want, statistics: ManifestProjection['statistics']
       [2, { as: 'file', want: { record: file } }],
     ]),
   }
-}
-
-function partitionColumn(bound: BoundPartitionField): { id: number; decode: (schema: AvroSchema) => Decode } {
-  const what = `partition field ${bound.field.name}`
-  const wide = ['long', 'time', 'timestamp', 'timestamptz'].includes(bound.type.kind)
-  return {
-    id: bound.field['field-id'],
-    decode: (schema) => {
-      if (!holds(schema, bound.type)) throw invalid(what, `is stored as ${JSON.stringify(schema).slice(0, 60)}`)
-      const decode = compileDecoder(schema, wide ? 'bigint' : 'value', what)
-      if (bound.type.kind === 'decimal' || bound.type.kind === 'fixed' || bound.type.kind === 'binary') {
-        return (reader: ByteReader) => copyBytes(bound.type, decode(reader))
-      }
-      if (bound.type.kind === 'uuid') {
-        return (reader: ByteReader) => {
-          const value = decode(reader)
-          return value instanceof Uint8Array ? formatUuid(value) : value
-        }
-      }
-      return decode
-    },
-  }
-}
-
-/** Can values of the type have been stored so? Columns may have been widened since. */
-function holds(schema: AvroSchema, type: Primitive): boolean {
-  if (Array.isArray(schema)) return schema.every((branch: AvroSchema) => branch === 'null' || holds(branch, type))
-  const stored = typeof schema === 'string' ? schema : (schema as { readonly type: string }).type
-  switch (type.kind) {
-    case 'int':
-    case 'long':
-    case 'date':
-    case 'time':
-    case 'timestamp':
-    case 'timestamptz':
-      return stored === 'int' || stored === 'long'
-    case 'float':
-    case 'double':
-      return stored === 'float' || stored === 'double'
-    case 'uuid':
-      return stored === 'fixed' && (schema as AvroFixed).size === 16
-    case 'decimal':
-    case 'fixed':
-    case 'binary':
-      return stored === 'fixed' || stored === 'bytes'
-    default:
-      return stored === type.kind
-  }
-}
-
-function copyBytes(type: Primitive, value: unknown): Value | undefined {
-  if (!(value instanceof Uint8Array)) return undefined
-  return type.kind === 'decimal' ? decodeValue(type, value) : Uint8Array.from(value)
 }

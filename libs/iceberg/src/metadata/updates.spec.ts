@@ -182,6 +182,21 @@ describe('updates of a table', () => {
       [{ action: 'add-schema', schema: { type: 'struct', 'schema-id': 0 } as unknown as IcebergSchema }],
       'PHLO_ICEBERG_INVALID',
     ],
+    ...[
+      { id: 5, name: 'x', required: false, type: 'timestamp_ns' },
+      { id: 5, name: 'x', required: false, type: 'variant' },
+      { id: 5, name: 'x', required: false, type: 'int', 'initial-default': 1 },
+      { id: 5, name: 'x', required: false, type: 'nothing' },
+    ].map((field): [string, TableUpdate[], string] => [
+      `${JSON.stringify(field)} in version 2`,
+      [{ action: 'add-schema', schema: { ...schema, fields: [...schema.fields, field] } }],
+      'PHLO_ICEBERG_INVALID',
+    ]),
+    ...[[5], [2], [7]].map((ids): [string, TableUpdate[], string] => [
+      `identifier fields ${ids.join()} that are not there, may be NULL, or are in a list or map`,
+      [{ action: 'add-schema', schema: { ...example.schemas[1]!, 'identifier-field-ids': ids } }],
+      'PHLO_ICEBERG_INVALID',
+    ]),
     [
       'a tag that keeps snapshots',
       [{ action: 'set-snapshot-ref', 'ref-name': 't', type: 'tag', 'snapshot-id': 1n, 'min-snapshots-to-keep': 1 }],
@@ -271,6 +286,17 @@ describe('updates of format version 3', () => {
   })
   const asVersion1 = (update: TableUpdate): TableUpdate =>
     update.action === 'upgrade-format-version' ? { ...update, 'format-version': 1 } : update
+
+  it('take the types of that version', () => {
+    const fields = ['timestamp_ns', 'timestamptz_ns', 'unknown', 'variant', 'geometry(srid:3857)', 'geography'].map(
+      (type, index) => ({ id: 20 + index, name: `c${index}`, required: false, type }),
+    )
+    const update: TableUpdate = { action: 'add-schema', schema: { ...schema, fields: [...schema.fields, ...fields] } }
+    expect(apply([update], example3)['last-column-id']).toBe(25)
+    expect(apply([update, { action: 'upgrade-format-version', 'format-version': 3 }]).schemas.length).toBe(3)
+    const required = { ...schema, fields: [{ id: 20, name: 'u', required: true, type: 'unknown' }] }
+    expect(() => apply([{ action: 'add-schema', schema: required }], example3)).toThrow(refused('PHLO_ICEBERG_INVALID'))
+  })
 
   it('move the next row id on by the rows of each snapshot, on whatever branch', () => {
     const after = apply([lined(3n, 3, 120, 10), lined(4n, 4, 130, 0), lined(5n, 5, 140, 5)], example3)

@@ -11,6 +11,7 @@ import {
 } from './layout-updates.js'
 import { newestFormatVersion, schemaById } from './metadata.js'
 import { bindSpec, firstPartitionFieldId, specById } from '../partition/partition-spec.js'
+import { checkNewSchema } from '../schema/schema-checks.js'
 import { addSnapshot, removeRef, removeSnapshots, replaceOfSnapshot, setRef } from './snapshot-updates.js'
 import { checkFiles } from './validate.js'
 
@@ -144,6 +145,8 @@ export function applyUpdates(
     throw invalid('table updates', 'a new table needs a uuid, a location, a schema, a spec and a sort order')
   }
   checkFiles(next, failing('table updates'))
+  for (const schema of next.schemas)
+    if (!base?.schemas.includes(schema)) checkNewSchema(schema, next['format-version'], failing('add-schema'))
   if (
     addedSchema !== undefined ||
     addedSpec !== undefined ||

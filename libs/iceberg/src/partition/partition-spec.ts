@@ -1,10 +1,13 @@
 import type { IcebergSchema, PartitionField, PartitionSpec } from '@phlo/ports'
 import { invalid } from '../invalid.js'
 import { indexById } from '../schema/schema.js'
-import { parseTransform, resultType, sourceIds, type Transform } from './transform.js'
+import { parseTransform, resultType, sourceIds, type Transform, transformOf } from './transform.js'
 import { type Primitive, parsePrimitive } from '../types/primitive.js'
 
-/** A partition field with everything needed to compute and compare its values. */
+/**
+ * A partition field with everything needed to compute and compare its values. Those of an unknown transform can only be
+ * read over; their types are unknown, too.
+ */
 export interface BoundPartitionField {
   readonly field: PartitionField
   readonly transform: Transform
@@ -22,17 +25,18 @@ export function bindSpec(
   older: readonly IcebergSchema[] = [],
 ): BoundPartitionField[] {
   const indexes = [schema, ...older].map(indexById)
-  return spec.fields.map((field) => {
+  return spec.fields.map((field): BoundPartitionField => {
+    const transform = transformOf(field)
+    if (transform.kind === 'unknown')
+      return { field, transform, sourceType: { kind: 'unknown' }, type: { kind: 'unknown' } }
     const [id = -1] = sourceIds(field)
     const source = indexes.map((index) => index.get(id)?.field).find((found) => found !== undefined)
-    const transform = parseTransform(field.transform)
     // A dropped column leaves a void field behind, whose type no longer matters.
     if (!source && transform.kind === 'void') {
       return { field, transform, sourceType: { kind: 'int' }, type: { kind: 'int' } }
     }
-    if (!source || typeof source.type !== 'string') {
+    if (!source || typeof source.type !== 'string')
       throw invalid(`partition field ${field.name}`, `has no primitive source column with id ${id}`)
-    }
     const sourceType = parsePrimitive(source.type)
     return { field, transform, sourceType, type: resultType(transform, sourceType) }
   })
@@ -95,6 +99,8 @@ export function newPartitionSpec(
   const fields = columns.map(({ column, transform }): PartitionField => {
     const source = schema.fields.find((field) => field.name === column)
     if (!source) throw invalid('partition spec', `there is no column ${column}`)
+    if (parseTransform(transform).kind === 'unknown')
+      throw invalid('partition spec', `there is no transform ${transform.slice(0, 60)}`)
     const same = known.find((field) => field['source-id'] === source.id && field.transform === transform)
     return same ?? { 'source-id': source.id, 'field-id': ++last, name: nameOf(column, transform), transform }
   })

@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { murmur3 } from './murmur3.js'
 import { primitives, valuesOf } from '../testing/arbitraries.js'
-import { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './transform.js'
-import { formatPrimitive, parsePrimitive } from '../types/primitive.js'
+import { applyTransform, bucketHash, parseTransform, resultType, type Transform, transformOf } from './transform.js'
+import { formatPrimitive, parsePrimitive, type Primitive } from '../types/primitive.js'
 import { compareValues, toValue, type Value } from '../types/value.js'
 
 /** The value that a text means, or the value itself. */
@@ -25,6 +25,10 @@ describe('the bucket hash', () => {
     ['timestamp', '2017-11-16T22:31:08.000001', -1207196810],
     ['timestamptz', '2017-11-16T14:31:08-08:00', -2047944441],
     ['timestamptz', '2017-11-16T14:31:08.000001-08:00', -1207196810],
+    ['timestamp_ns', '2017-11-16T22:31:08', -2047944441],
+    ['timestamp_ns', '2017-11-16T22:31:08.000001001', -1207196810],
+    ['timestamptz_ns', '2017-11-16T14:31:08-08:00', -2047944441],
+    ['timestamptz_ns', '2017-11-16T14:31:08.000001001-08:00', -1207196810],
     ['string', 'iceberg', 1210000089],
     ['uuid', 'f79c3e09-677c-4bbd-a479-3f349cb785e7', 1488055340],
     ['fixed[4]', '00010203', -188683207],
@@ -78,6 +82,14 @@ describe('transforms', () => {
     ['day', 'timestamp', '1970-01-01T00:00:00', 0],
     ['hour', 'timestamp', '1969-12-31T23:59:59.999999', -1],
     ['hour', 'timestamptz', '2017-12-01T10:00:00Z', 420034],
+    ['year', 'timestamp_ns', '1969-12-31T23:59:59.999999999', -1],
+    ['year', 'timestamptz_ns', '2017-12-31T23:59:59.999999999Z', 47],
+    ['month', 'timestamp_ns', '1970-01-01T00:00:00.000000001', 0],
+    ['month', 'timestamptz_ns', '2017-12-01T01:00:00+02:00', 574],
+    ['day', 'timestamp_ns', '1969-12-31T23:59:59.999999999', -1],
+    ['day', 'timestamptz_ns', '1970-01-02T00:00:00.000000001Z', 1],
+    ['hour', 'timestamp_ns', '1969-12-31T23:59:59.999999999', -1],
+    ['hour', 'timestamptz_ns', '2017-12-01T10:00:00.999999999Z', 420034],
     ['identity', 'string', 'x', 'x'],
     ['bucket[16]', 'string', 'iceberg', 1210000089 % 16],
     ['bucket[16]', 'decimal(9, 2)', '14.20', (-500754589 & 0x7fffffff) % 16],
@@ -154,7 +166,8 @@ describe('transforms', () => {
       kind,
       primitives.filter((type) => !takes(transforms[index]!, type)).map(formatPrimitive),
     ])
-    const dates = ['date', 'timestamp', 'timestamptz']
+    const timestamps = ['timestamp', 'timestamptz', 'timestamp_ns', 'timestamptz_ns']
+    const dates = ['date', ...timestamps]
     const all = primitives.map(formatPrimitive)
     expect(Object.fromEntries(refused)).toEqual({
       identity: [],
@@ -162,16 +175,41 @@ describe('transforms', () => {
       year: all.filter((type) => !dates.includes(type)),
       month: all.filter((type) => !dates.includes(type)),
       day: all.filter((type) => !dates.includes(type)),
-      hour: all.filter((type) => !['timestamp', 'timestamptz'].includes(type)),
+      hour: all.filter((type) => !timestamps.includes(type)),
       bucket: ['boolean', 'float', 'double'],
-      truncate: ['boolean', 'float', 'double', 'date', 'time', 'timestamp', 'timestamptz', 'uuid', 'fixed[5]'],
+      truncate: ['boolean', 'float', 'double', 'date', 'time', ...timestamps, 'uuid', 'fixed[5]'],
     })
   })
 
   it.each(['', 'bucket', 'bucket[0]', 'bucket[-1]', 'truncate[]', 'Day', 'days', 'bucket[16] ', 'bucket[1e3]'])(
-    'of the text %j are not known',
+    'of the text %j are unknown, and compute nothing',
     (text) => {
-      expect(() => parseTransform(text)).toThrow(expect.objectContaining({ code: 'PHLO_ICEBERG_INVALID' }))
+      const transform = parseTransform(text)
+      expect(transform).toEqual({ kind: 'unknown', text })
+      expect(resultType(transform, { kind: 'int' })).toEqual({ kind: 'unknown' })
+      expect(applyTransform(transform, { kind: 'int' }, null)).toBeNull()
+      expect(() => applyTransform(transform, { kind: 'int' }, 1)).toThrow(
+        expect.objectContaining({ code: 'PHLO_ICEBERG_UNSUPPORTED' }),
+      )
     },
   )
+
+  it('of several columns are unknown, whatever they are called', () => {
+    expect(transformOf({ 'source-ids': [1, 2], transform: 'bucket[4]' })).toEqual({
+      kind: 'unknown',
+      text: 'bucket[4]',
+    })
+    expect(transformOf({ 'source-ids': [1], transform: 'bucket[4]' })).toEqual({ kind: 'bucket', width: 4 })
+    expect(transformOf({ 'source-id': 1, transform: 'day' })).toEqual({ kind: 'day' })
+  })
+
+  it('take the types of version 3 as the specification says', () => {
+    const type = (text: string) => resultTypeOf(parsePrimitive(text))
+    const resultTypeOf = (source: Primitive) =>
+      transforms.map((transform) => (takes(transform, source) ? formatPrimitive(resultType(transform, source)) : '-'))
+    //                                  identity   void       year month day hour bucket truncate
+    expect(type('unknown')).toEqual(['unknown', 'unknown', '-', '-', '-', '-', '-', '-'])
+    for (const text of ['variant', 'geometry', 'geography'])
+      expect(type(text)).toEqual(['-', 'int', '-', '-', '-', '-', '-', '-'])
+  })
 })

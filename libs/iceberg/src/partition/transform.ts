@@ -1,21 +1,30 @@
 import type { TransformSource } from '@phlo/ports'
 import { invalid, unsupported } from '../invalid.js'
 import { murmur3 } from './murmur3.js'
-import { formatPrimitive, type Primitive } from '../types/primitive.js'
-import { dateOfDays, encodeUnscaled, encodeValue, floorDiv, type Value } from '../types/value.js'
+import { formatPrimitive, type Primitive, type TimestampKind } from '../types/primitive.js'
+import { dateOfDays, floorDiv, unitsPerSecond } from '../types/date-time.js'
+import { encodeUnscaled, encodeValue, type Value } from '../types/value.js'
 
 /** A partition transform, taken apart. Spec: "Partition Transforms". */
 export type Transform =
   | { readonly kind: 'identity' | 'year' | 'month' | 'day' | 'hour' | 'void' }
   | { readonly kind: 'bucket' | 'truncate'; readonly width: number }
+  /** One of a newer writer: such fields are read over, and nothing is written with them. */
+  | { readonly kind: 'unknown'; readonly text: string }
 
-/** Reads a transform's text. Throws PHLO_ICEBERG_INVALID. */
+/** Reads a transform's text. What it does not know is an unknown transform. */
 export function parseTransform(text: string): Transform {
   if (/^(identity|year|month|day|hour|void)$/.test(text)) return { kind: text } as Transform
   const sized = /^(bucket|truncate)\[(\d{1,9})\]$/.exec(text)
   const width = Number(sized?.[2])
   if (sized && width > 0) return { kind: sized[1] as 'bucket' | 'truncate', width }
-  throw invalid(`transform ${JSON.stringify(text).slice(0, 60)}`, 'is not one of format version 2')
+  return { kind: 'unknown', text }
+}
+
+/** The transform of a partition or sort field; one of several arguments is an unknown one. */
+export function transformOf(field: TransformSource & { readonly transform: string }): Transform {
+  if (sourceIds(field).length !== 1) return { kind: 'unknown', text: field.transform }
+  return parseTransform(field.transform)
 }
 
 /** The columns that a partition or sort field takes its values from; several since format version 3. */
@@ -28,29 +37,41 @@ export function resultType(transform: Transform, source: Primitive): Primitive {
   const refuse = () => invalid(`transform ${transform.kind}`, `cannot be applied to ${formatPrimitive(source)}`)
   switch (transform.kind) {
     case 'identity':
-    case 'void':
+      if (unpartitionable.has(source.kind)) throw refuse()
       return source
+    case 'void':
+      // It is NULL whatever it is of.
+      return unpartitionable.has(source.kind) ? { kind: 'int' } : source
     case 'bucket':
-      if (['boolean', 'float', 'double'].includes(source.kind)) throw refuse()
+      if (unhashed.has(source.kind)) throw refuse()
       return { kind: 'int' }
     case 'truncate':
       if (!['int', 'long', 'decimal', 'string', 'binary'].includes(source.kind)) throw refuse()
       return source
     case 'day':
       // The specification says int; every writer stores it as date, which is the same number.
-      if (!['date', 'timestamp', 'timestamptz'].includes(source.kind)) throw refuse()
+      if (source.kind !== 'date' && !isTimestamp(source)) throw refuse()
       return { kind: 'date' }
     case 'year':
     case 'month':
-      if (!['date', 'timestamp', 'timestamptz'].includes(source.kind)) throw refuse()
+      if (source.kind !== 'date' && !isTimestamp(source)) throw refuse()
       return { kind: 'int' }
     case 'hour':
-      if (!['timestamp', 'timestamptz'].includes(source.kind)) throw refuse()
+      if (!isTimestamp(source)) throw refuse()
       return { kind: 'int' }
+    case 'unknown':
+      return { kind: 'unknown' }
   }
 }
 
-/** The transformed value; `null` stays `null`. */
+const unpartitionable = new Set(['variant', 'geometry', 'geography'])
+const unhashed = new Set(['boolean', 'float', 'double', 'unknown', ...unpartitionable])
+
+function isTimestamp(source: Primitive): source is Extract<Primitive, { kind: TimestampKind }> {
+  return source.kind.startsWith('timestamp')
+}
+
+/** The transformed value; `null` stays `null`. Throws PHLO_ICEBERG_UNSUPPORTED for an unknown transform. */
 export function applyTransform(transform: Transform, source: Primitive, value: Value | null): Value | null {
   if (value === null) return null
   switch (transform.kind) {
@@ -71,7 +92,9 @@ export function applyTransform(transform: Transform, source: Primitive, value: V
     case 'day':
       return daysSinceEpoch(source, value)
     case 'hour':
-      return Number(floorDiv(value as bigint, 3_600_000_000n))
+      return isTimestamp(source) ? Number(floorDiv(value as bigint, 3600n * unitsPerSecond(source.kind))) : null
+    case 'unknown':
+      throw unsupported(`The transform ${JSON.stringify(transform.text).slice(0, 60)}`)
   }
 }
 
@@ -86,6 +109,10 @@ export function bucketHash(source: Primitive, value: Value): number {
     case 'timestamp':
     case 'timestamptz':
       return murmur3(encodeValue({ kind: 'long' }, value))
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
+      // The same moment is in the same bucket, whatever it is counted in.
+      return murmur3(encodeValue({ kind: 'long' }, floorDiv(value as bigint, 1000n)))
     case 'decimal':
       return murmur3(encodeUnscaled(value as bigint))
     case 'string':
@@ -107,5 +134,7 @@ function truncate(source: Primitive, value: Value, width: number): Value {
 }
 
 function daysSinceEpoch(source: Primitive, value: Value): number {
-  return source.kind === 'date' ? (value as number) : Number(floorDiv(value as bigint, 86_400_000_000n))
+  return isTimestamp(source)
+    ? Number(floorDiv(value as bigint, 86_400n * unitsPerSecond(source.kind)))
+    : (value as number)
 }

@@ -2,7 +2,7 @@ import type { FieldSummary } from '../manifest/data-file.js'
 import type { FileStatistics } from '../manifest/file-statistics.js'
 import { and, type BoundExpression, type BoundPredicate, or } from './expression.js'
 import type { BoundPartitionField } from '../partition/partition-spec.js'
-import { applyTransform } from '../partition/transform.js'
+import { applyTransform, sourceIds } from '../partition/transform.js'
 import type { Primitive } from '../types/primitive.js'
 import { compareValues, decodeValue, type Value } from '../types/value.js'
 
@@ -146,7 +146,8 @@ export function projectFilter(filter: BoundExpression, spec: readonly BoundParti
   if (!('fieldId' in filter)) return filter
   let projected: BoundExpression = { op: 'true' }
   spec.forEach((bound, index) => {
-    if (bound.field['source-id'] === filter.fieldId) projected = and(projected, projectPredicate(filter, bound, index))
+    if (sourceIds(bound.field).includes(filter.fieldId))
+      projected = and(projected, projectPredicate(filter, bound, index))
   })
   return projected
 }
@@ -156,7 +157,7 @@ function projectPredicate(predicate: BoundPredicate, bound: BoundPartitionField,
   const { transform, sourceType } = bound
   const base = { fieldId: index, type: bound.type }
   const apply = (value: Value) => applyTransform(transform, sourceType, value) as Value
-  if (transform.kind === 'void') return { op: 'true' }
+  if (transform.kind === 'void' || transform.kind === 'unknown') return { op: 'true' }
   switch (predicate.op) {
     case 'is-null':
     case 'not-null':

@@ -1,7 +1,7 @@
-import type { IcebergSchema } from '@phlo/ports'
+import type { IcebergSchema, NestedField } from '@phlo/ports'
 import { type Fail, isInteger, isList, isObject } from '../metadata/shape.js'
-import { allFieldIds } from './schema.js'
-import { parsePrimitive } from '../types/primitive.js'
+import { allFieldIds, indexById } from './schema.js'
+import { firstFormatVersion, formatType, isStruct, parsePrimitive } from '../types/primitive.js'
 
 /** Beyond this, nesting is hostile rather than real. */
 const deepestNesting = 100
@@ -19,6 +19,43 @@ export function validateSchema(schema: unknown, fail: Fail): asserts schema is I
   if (ids.some((id) => id < 0 || id > highestUserFieldId)) fail('a schema has a field id that is out of range')
   const identifiers = schema['identifier-field-ids'] ?? []
   if (!isList(identifiers) || !identifiers.every(isInteger)) fail('identifier-field-ids is no list of integers')
+}
+
+/**
+ * Checks a schema that is about to become a table's: what is more than its shape, which every reader relies on, and that
+ * the table's format version has its types. Spec: "Schemas and Data Types".
+ */
+export function checkNewSchema(schema: IcebergSchema, formatVersion: number, fail: Fail): void {
+  for (const { field, path } of indexById(schema).values()) {
+    const name = path.join('.')
+    const needed = typeof field.type === 'string' ? firstFormatVersion(parsePrimitive(field.type)) : 1
+    if (needed > formatVersion)
+      fail(
+        `the type ${formatType(field.type)} of ${name} needs format version ${needed}, and the table has ${formatVersion}`,
+      )
+    if (field.type === 'unknown' && field.required) fail(`${name} is of type unknown and has to be optional`)
+    if (formatVersion < 3 && ((field['initial-default'] ?? null) !== null || (field['write-default'] ?? null) !== null))
+      fail(`the default of ${name} needs format version 3, and the table has ${formatVersion}`)
+  }
+  checkIdentifiers(schema, fail)
+}
+
+/** Spec: "Identifier Field IDs". */
+function checkIdentifiers(schema: IcebergSchema, fail: Fail): void {
+  const wanted = new Set(schema['identifier-field-ids'] ?? [])
+  const visit = (fields: readonly NestedField[], optionalParent: string | undefined): void => {
+    for (const field of fields) {
+      const optional = optionalParent ?? (field.required ? undefined : field.name)
+      if (wanted.delete(field.id)) {
+        if (optional !== undefined) fail(`the identifier field ${field.name} may be NULL, since ${optional} may be`)
+        if (typeof field.type !== 'string' || field.type === 'float' || field.type === 'double')
+          fail(`the identifier field ${field.name} is of type ${formatType(field.type)}`)
+      }
+      if (isStruct(field.type)) visit(field.type.fields, optional)
+    }
+  }
+  visit(schema.fields, undefined)
+  for (const id of wanted) fail(`there is no identifier field ${id}, or it lies within a list or map`)
 }
 
 /** Every level of a type has what its kind needs, and the nesting ends. */

@@ -12,7 +12,7 @@ import {
   requireSafe,
 } from './schema.js'
 import { primitives } from '../testing/arbitraries.js'
-import { formatPrimitive, formatType, parsePrimitive, sameType } from '../types/primitive.js'
+import { firstFormatVersion, formatPrimitive, formatType, parsePrimitive, sameType } from '../types/primitive.js'
 
 function column(name: string, type: IcebergType, options: Partial<ColumnSchema> = {}): ColumnSchema {
   return { name, type, required: false, optional: false, rules: [], unique: false, ...options }
@@ -214,9 +214,25 @@ describe('types in text', () => {
     'decimal(0, 0)',
     'fixed[]',
     'fixed[-1]',
-    'timestamp_ns',
-    'geometry',
-  ])('%j is none of format version 2', (text) => {
+    'Timestamp_ns',
+    'geometry()',
+    'geometry( )',
+    'geography(, karney)',
+    'geography(x, y)',
+    'geography(x, karney, z)',
+    'geometry(a(b))',
+  ])('%j is none', (text) => {
     expect(() => parsePrimitive(text)).toThrow(expect.objectContaining({ code: 'PHLO_ICEBERG_INVALID' }))
+  })
+
+  it('of version 3 have their parameters, and defaults where they have none', () => {
+    const texts = ['unknown', 'variant', 'timestamp_ns', 'timestamptz_ns', 'geometry(srid:4326)']
+    for (const text of texts) expect(formatPrimitive(parsePrimitive(text))).toBe(text)
+    expect(texts.map((text) => firstFormatVersion(parsePrimitive(text)))).toEqual([3, 3, 3, 3, 3])
+    expect(firstFormatVersion({ kind: 'timestamptz' })).toBe(1)
+    expect(formatPrimitive(parsePrimitive('geometry'))).toBe('geometry(OGC:CRS84)')
+    expect(formatPrimitive(parsePrimitive('geography'))).toBe('geography(OGC:CRS84, spherical)')
+    expect(formatPrimitive(parsePrimitive('geography( srid:4326 ,karney )'))).toBe('geography(srid:4326, karney)')
+    expect(formatPrimitive(parsePrimitive('geography (srid:4326)'))).toBe('geography(srid:4326, spherical)')
   })
 })

@@ -21,6 +21,9 @@ export function valuesOf(type: Primitive): fc.Arbitrary<Value> {
     case 'timestamp':
     case 'timestamptz':
       return fc.oneof(fc.bigInt({ min: -lastMoment, max: lastMoment }), fc.bigInt({ min: -50n, max: 50n }))
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
+      return fc.oneof(long, fc.bigInt({ min: -50n, max: 50n }))
     case 'time':
       return fc.bigInt({ min: 0n, max: 86_399_999_999n })
     case 'float':
@@ -39,10 +42,15 @@ export function valuesOf(type: Primitive): fc.Arbitrary<Value> {
       return fc.uint8Array({ maxLength: 24 })
     case 'fixed':
       return fc.uint8Array({ minLength: type.length, maxLength: type.length })
+    case 'unknown':
+    case 'variant':
+    case 'geometry':
+    case 'geography':
+      throw new Error(`Values of ${type.kind} are no single values`)
   }
 }
 
-/** Every kind of primitive type. */
+/** Every kind of primitive type that has single values. */
 export const primitives: readonly Primitive[] = [
   'boolean',
   'int',
@@ -55,6 +63,8 @@ export const primitives: readonly Primitive[] = [
   'time',
   'timestamp',
   'timestamptz',
+  'timestamp_ns',
+  'timestamptz_ns',
   'string',
   'uuid',
   'binary',

@@ -1,11 +1,24 @@
+import { unsupported } from '../invalid.js'
 import type { Primitive } from './primitive.js'
 import { encodeValue, type Value } from './value.js'
 
 /** Bounds of text and bytes keep this many characters or bytes, Iceberg's default `truncate(16)`. */
 const boundLength = 16
 
-/** The lower bound as stored: shortened text is still a lower bound. Spec: "Column Metrics", bounds. */
+/** Bounds of these are no values: they are boxes and paths, which whoever knows such values has to make. */
+const withoutBounds = new Set(['unknown', 'variant', 'geometry', 'geography'])
+
+function refuseUnbounded({ kind }: Primitive): void {
+  if (withoutBounds.has(kind)) throw unsupported(`Making bounds of ${kind} values`)
+}
+
+/**
+ * The lower bound as stored: shortened text is still a lower bound. Throws
+ * PHLO_ICEBERG_UNSUPPORTED for types whose bounds are no values.
+ * Spec: "Data File Fields", `lower_bounds`, and Appendix D, "Bound serialization".
+ */
 export function lowerBound(type: Primitive, value: Value): Uint8Array {
+  refuseUnbounded(type)
   if (type.kind === 'string') return encodeValue(type, [...(value as string)].slice(0, boundLength).join(''))
   if (type.kind === 'binary' || type.kind === 'fixed') return (value as Uint8Array).slice(0, boundLength)
   return encodeValue(type, value)
@@ -13,6 +26,7 @@ export function lowerBound(type: Primitive, value: Value): Uint8Array {
 
 /** The upper bound as stored, rounded up when shortened; `undefined` when no shorter value is above. */
 export function upperBound(type: Primitive, value: Value): Uint8Array | undefined {
+  refuseUnbounded(type)
   if (type.kind === 'string') {
     const chars = [...(value as string)]
     if (chars.length <= boundLength) return encodeValue(type, value)

@@ -1,12 +1,24 @@
 import type { IcebergType, ListType, MapType, NestedField, StructType } from '@phlo/ports'
 import { invalid } from '../invalid.js'
 
-/** A primitive type, taken apart. Spec: "Primitive Types". */
+/**
+ * A type without fields of its own, taken apart: the primitive types, and `variant`, which the specification counts
+ * apart. Spec: "Primitive Types", "Semi-structured Types".
+ */
 export type Primitive =
   | { readonly kind: 'boolean' | 'int' | 'long' | 'float' | 'double' | 'date' | 'time' | 'string' | 'uuid' | 'binary' }
-  | { readonly kind: 'timestamp' | 'timestamptz' }
+  | { readonly kind: TimestampKind }
   | { readonly kind: 'decimal'; readonly precision: number; readonly scale: number }
   | { readonly kind: 'fixed'; readonly length: number }
+  | { readonly kind: 'unknown' | 'variant' }
+  | { readonly kind: 'geometry'; readonly crs: string }
+  | { readonly kind: 'geography'; readonly crs: string; readonly algorithm: EdgeAlgorithm }
+
+/** Micro- or, with `_ns`, nanoseconds since 1970; with `tz` a moment, without it a reading of clocks anywhere. */
+export type TimestampKind = 'timestamp' | 'timestamptz' | 'timestamp_ns' | 'timestamptz_ns'
+
+/** How the edges between a geography's points run. Spec: "Edge-Interpolation Algorithm". */
+export type EdgeAlgorithm = 'spherical' | 'vincenty' | 'thomas' | 'andoyer' | 'karney'
 
 const plainKinds = new Set<string>([
   'boolean',
@@ -18,12 +30,26 @@ const plainKinds = new Set<string>([
   'time',
   'timestamp',
   'timestamptz',
+  'timestamp_ns',
+  'timestamptz_ns',
   'string',
   'uuid',
   'binary',
+  'unknown',
+  'variant',
 ])
+const algorithms = new Set<string>(['spherical', 'vincenty', 'thomas', 'andoyer', 'karney'])
+const defaultCrs = 'OGC:CRS84'
 
-/** Reads a primitive type's text. Throws PHLO_ICEBERG_INVALID. */
+/** Kinds that format version 3 brought. */
+const newKinds = new Set(['timestamp_ns', 'timestamptz_ns', 'unknown', 'variant', 'geometry', 'geography'])
+
+/** The first format version whose tables may have the type. */
+export function firstFormatVersion({ kind }: Primitive): number {
+  return newKinds.has(kind) ? 3 : 1
+}
+
+/** Reads a primitive type's text. Throws PHLO_ICEBERG_INVALID. Spec: Appendix C, "Schemas". */
 export function parsePrimitive(text: string): Primitive {
   if (plainKinds.has(text)) return { kind: text } as Primitive
   const decimal = /^decimal\(\s*(\d{1,3})\s*,\s*(\d{1,3})\s*\)$/.exec(text)
@@ -36,14 +62,37 @@ export function parsePrimitive(text: string): Primitive {
   }
   const fixed = /^fixed\[\s*(\d{1,9})\s*\]$/.exec(text)
   if (fixed) return { kind: 'fixed', length: Number(fixed[1]) }
-  throw invalid(`type ${JSON.stringify(text).slice(0, 60)}`, 'is no primitive type of format version 2')
+  const shape = /^(geometry|geography)\s*(?:\(([^()]{0,500})\))?$/.exec(text)
+  const found = shape && parseShape(shape[1] as 'geometry' | 'geography', shape[2])
+  if (found) return found
+  throw invalid(`type ${JSON.stringify(text).slice(0, 60)}`, 'is no primitive type')
+}
+
+/** The type of geospatial shapes with these parameters, as far as they are some. */
+function parseShape(kind: 'geometry' | 'geography', parameters: string | undefined): Primitive | undefined {
+  if (kind === 'geometry') {
+    const crs = parameters?.trim() ?? defaultCrs
+    return crs === '' ? undefined : { kind, crs }
+  }
+  const [crs = '', algorithm = 'spherical', ...more] = parameters?.split(',').map((part) => part.trim()) ?? [defaultCrs]
+  if (crs === '' || !algorithms.has(algorithm) || more.length > 0) return undefined
+  return { kind, crs, algorithm: algorithm as EdgeAlgorithm }
 }
 
 /** The canonical text of a primitive type, as the specification's JSON has it. */
 export function formatPrimitive(primitive: Primitive): string {
-  if (primitive.kind === 'decimal') return `decimal(${primitive.precision}, ${primitive.scale})`
-  if (primitive.kind === 'fixed') return `fixed[${primitive.length}]`
-  return primitive.kind
+  switch (primitive.kind) {
+    case 'decimal':
+      return `decimal(${primitive.precision}, ${primitive.scale})`
+    case 'fixed':
+      return `fixed[${primitive.length}]`
+    case 'geometry':
+      return `geometry(${primitive.crs})`
+    case 'geography':
+      return `geography(${primitive.crs}, ${primitive.algorithm})`
+    default:
+      return primitive.kind
+  }
 }
 
 export function isStruct(type: IcebergType): type is StructType {

@@ -21,6 +21,9 @@ describe('single values in binary', () => {
     ['date', 1, '01000000'],
     ['time', 1n, '0100000000000000'],
     ['timestamp', -1n, 'ffffffffffffffff'],
+    ['timestamp_ns', -1n, 'ffffffffffffffff'],
+    ['timestamptz_ns', 1n, '0100000000000000'],
+    ['geometry', Buffer.from('0102', 'hex'), '0102'],
     ['string', 'é', 'c3a9'],
     ['uuid', 'f79c3e09-677c-4bbd-a479-3f349cb785e7', 'f79c3e09677c4bbda4793f349cb785e7'],
     ['decimal(9, 2)', 1420n, '058c'],
@@ -44,6 +47,9 @@ describe('single values in binary', () => {
       fc.property(fc.integer(), fc.float(), (int, float) => {
         expect(decodeValue({ kind: 'long' }, encodeValue({ kind: 'int' }, int))).toBe(BigInt(int))
         expect(decodeValue({ kind: 'double' }, encodeValue({ kind: 'float' }, float))).toBe(float)
+        const days = encodeValue({ kind: 'date' }, int)
+        expect(decodeValue({ kind: 'timestamp' }, days)).toBe(BigInt(int) * 86_400_000_000n)
+        expect(decodeValue({ kind: 'timestamp_ns' }, days)).toBe(BigInt(int) * 86_400_000_000_000n)
       }),
     )
   })
@@ -58,6 +64,26 @@ describe('single values in binary', () => {
         }
       }),
     )
+  })
+})
+
+describe('types without single values', () => {
+  const types = ['unknown', 'variant', 'geometry', 'geography(srid:4326, karney)'].map(parsePrimitive)
+
+  it('have bounds that are only handed on, and none that are made', () => {
+    for (const type of types) {
+      expect(hex(decodeValue(type, Buffer.from('0102', 'hex')) as Uint8Array)).toBe('0102')
+      for (const bound of [lowerBound, upperBound])
+        expect(() => bound(type, Buffer.alloc(1))).toThrow(
+          expect.objectContaining({ code: 'PHLO_ICEBERG_UNSUPPORTED' }),
+        )
+      expect(toValue(type, 'POINT (30 10)')).toBeUndefined()
+    }
+    for (const type of types.slice(0, 2))
+      expect(() => encodeValue(type, Buffer.alloc(1))).toThrow(
+        expect.objectContaining({ code: 'PHLO_ICEBERG_INVALID' }),
+      )
+    expect(formatValue(parsePrimitive('variant'), Buffer.from('01ff', 'hex'))).toBe('01ff')
   })
 })
 
@@ -83,6 +109,8 @@ describe('values in text', () => {
     ['timestamp', '2023-01-01T00:00:00Z'],
     ['timestamp', '2000000-01-01T00:00:00'],
     ['timestamptz', 'yesterday'],
+    ['timestamp_ns', '2300-01-01T00:00:00'],
+    ['timestamp_ns', '2023-01-01T00:00:00+00:00'],
     ['decimal(9, 2)', '1.005'],
     ['decimal(9, 2)', ''],
     ['uuid', 'f79c3e09'],
@@ -105,6 +133,15 @@ describe('values in text', () => {
     ])
       expect({ text, value: toValue(zoned, text) }).toEqual({ text, value: text.includes('T14+') ? undefined : moment })
     expect(toValue(zoned, '2024-01-01')).toBe(toValue(zoned, '2024-01-01T00:00:00Z'))
+  })
+
+  it('counts nanoseconds where the type does', () => {
+    const text = '1969-12-31T23:59:59.123456789'
+    expect(toValue(parsePrimitive('timestamp_ns'), text)).toBe(-876_543_211n)
+    expect(formatValue(parsePrimitive('timestamp_ns'), -876_543_211n)).toBe(text)
+    expect(toValue(parsePrimitive('timestamptz_ns'), '1970-01-01T02:00:00.000000001+02:00')).toBe(1n)
+    expect(formatValue(parsePrimitive('timestamptz_ns'), 1n)).toBe('1970-01-01T00:00:00.000000001+00:00')
+    expect(toValue(parsePrimitive('timestamp'), text)).toBe(-876_544n)
   })
 
   it('reads and prints dates far from now', () => {

@@ -1,16 +1,24 @@
 import type { RuleValue } from '@phlo/ports'
 import { invalid } from '../invalid.js'
+import {
+  formatDays,
+  formatTime,
+  formatTimestamp,
+  parseDate,
+  parseTime,
+  parseTimestamp,
+  secondsPerDay,
+  unitsPerSecond,
+} from './date-time.js'
 import type { Primitive } from './primitive.js'
 
 /**
  * A value of a primitive type as this library holds it:
- * boolean; int, float, double and date (days since 1970) as number; long, time and timestamps (microseconds) and decimal
- * (unscaled) as bigint; string and uuid (lower case) as string; fixed and binary as bytes.
+ * boolean; int, float, double and date (days since 1970) as number; long, time (microseconds), timestamps (micro- or
+ * nanoseconds since 1970) and decimal (unscaled) as bigint; string and uuid (lower case) as string; fixed and binary as
+ * bytes, and so the bounds of geometry, geography and variant, which nobody here looks into.
  */
 export type Value = boolean | number | bigint | string | Uint8Array
-
-const microsPerSecond = 1_000_000n
-const millisPerDay = 86_400_000
 
 /** The single-value binary form of bounds. Spec: Appendix D, "Binary single-value serialization". */
 export function encodeValue(type: Primitive, value: Value): Uint8Array {
@@ -28,6 +36,8 @@ export function encodeValue(type: Primitive, value: Value): Uint8Array {
     case 'time':
     case 'timestamp':
     case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
       return fixedWidth(8, (view) => view.setBigInt64(0, value as bigint, true))
     case 'string':
       return Buffer.from(value as string, 'utf8')
@@ -35,9 +45,14 @@ export function encodeValue(type: Primitive, value: Value): Uint8Array {
       return Buffer.from((value as string).replaceAll('-', ''), 'hex')
     case 'fixed':
     case 'binary':
+    case 'geometry':
+    case 'geography':
       return value as Uint8Array
     case 'decimal':
       return encodeUnscaled(value as bigint)
+    case 'unknown':
+    case 'variant':
+      throw invalid(`a value of type ${type.kind}`, 'has no binary form')
   }
 }
 
@@ -68,9 +83,15 @@ export function decodeValue(type: Primitive, bytes: Uint8Array): Value {
       if (bytes.byteLength === 4) return view.getFloat32(0, true)
       width(8)
       return view.getFloat64(0, true)
-    case 'time':
     case 'timestamp':
+    case 'timestamp_ns':
+      // So has one that was a date.
+      if (bytes.byteLength === 4) return BigInt(view.getInt32(0, true)) * secondsPerDay * unitsPerSecond(type.kind)
+      width(8)
+      return view.getBigInt64(0, true)
+    case 'time':
     case 'timestamptz':
+    case 'timestamptz_ns':
       width(8)
       return view.getBigInt64(0, true)
     case 'string':
@@ -80,6 +101,10 @@ export function decodeValue(type: Primitive, bytes: Uint8Array): Value {
       return formatUuid(bytes)
     case 'fixed':
     case 'binary':
+    case 'geometry':
+    case 'geography':
+    case 'variant':
+    case 'unknown':
       return bytes
     case 'decimal':
       return decodeUnscaled(bytes)
@@ -173,10 +198,12 @@ export function toValue(type: Primitive, input: RuleValue): Value | undefined {
     case 'date':
       return typeof input === 'string' ? parseDate(input) : undefined
     case 'time':
-      return typeof input === 'string' ? parseTime(input) : undefined
+      return typeof input === 'string' ? parseTime(input, 6) : undefined
     case 'timestamp':
     case 'timestamptz':
-      return typeof input === 'string' ? parseTimestamp(input, type.kind === 'timestamptz') : undefined
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
+      return typeof input === 'string' ? parseTimestamp(input, type.kind) : undefined
     case 'string':
       return typeof input === 'string' ? input : undefined
     case 'uuid':
@@ -186,6 +213,11 @@ export function toValue(type: Primitive, input: RuleValue): Value | undefined {
     case 'fixed':
     case 'binary':
       return typeof input === 'string' && /^([0-9a-f]{2})*$/i.test(input) ? Buffer.from(input, 'hex') : undefined
+    case 'unknown':
+    case 'variant':
+    case 'geometry':
+    case 'geography':
+      return undefined
   }
 }
 
@@ -225,61 +257,18 @@ function parseDecimal(text: string, scale: number): bigint | undefined {
   return match[1] === '-' ? -unscaled : unscaled
 }
 
-function parseDate(text: string): number | undefined {
-  const match = /^([-+]?\d{4,7})-(\d{2})-(\d{2})$/.exec(text)
-  return match ? daysOf(Number(match[1]), Number(match[2]), Number(match[3])) : undefined
-}
-
-function daysOf(year: number, month: number, day: number): number | undefined {
-  const era = Math.floor((year - 1970) / 400)
-  const within = year - era * 400
-  const date = new Date(0)
-  date.setUTCFullYear(within, month - 1, day)
-  if (date.getUTCFullYear() !== within || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day)
-    return undefined
-  const days = date.getTime() / millisPerDay + era * daysPerEra
-  return days === (days | 0) ? days : undefined
-}
-
-function parseTime(text: string): bigint | undefined {
-  const match = /^(\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,6})\d*)?)?$/.exec(text)
-  if (!match) return undefined
-  const [hours, minutes, seconds] = [Number(match[1]), Number(match[2]), Number(match[3] ?? 0)]
-  if (hours > 23 || minutes > 59 || seconds > 59) return undefined
-  return BigInt(hours * 3600 + minutes * 60 + seconds) * microsPerSecond + BigInt((match[4] ?? '').padEnd(6, '0'))
-}
-
-function parseTimestamp(text: string, zoned: boolean): bigint | undefined {
-  const match =
-    /^([-+]?\d{4,7}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?)?\s*(Z|[-+]\d{2}(?::?\d{2})?)?$/i.exec(
-      text,
-    )
-  if (!match || (match[3] && !zoned)) return undefined
-  const days = parseDate(match[1] as string)
-  const time = match[2] === undefined ? 0n : parseTime(match[2])
-  if (days === undefined || time === undefined) return undefined
-  const offset = /^([-+])(\d{2}):?(\d{2})?$/.exec(match[3] ?? '')
-  const offsetSeconds = offset
-    ? (offset[1] === '-' ? -1 : 1) * (Number(offset[2]) * 3600 + Number(offset[3] ?? 0) * 60)
-    : 0
-  const micros = BigInt(days) * 86_400n * microsPerSecond + time - BigInt(offsetSeconds) * microsPerSecond
-  return BigInt.asIntN(64, micros) === micros ? micros : undefined
-}
-
 /** A value as people read it; what {@link toValue} reads back. */
 export function formatValue(type: Primitive, value: Value): string {
   switch (type.kind) {
     case 'date':
       return formatDays(value as number)
     case 'time':
-      return formatTime(value as bigint)
+      return formatTime(value as bigint, 6)
     case 'timestamp':
-    case 'timestamptz': {
-      const micros = value as bigint
-      const day = floorDiv(micros, 86_400n * microsPerSecond)
-      const text = `${formatDays(Number(day))}T${formatTime(micros - day * 86_400n * microsPerSecond)}`
-      return type.kind === 'timestamptz' ? `${text}+00:00` : text
-    }
+    case 'timestamptz':
+    case 'timestamp_ns':
+    case 'timestamptz_ns':
+      return formatTimestamp(value as bigint, type.kind)
     case 'decimal': {
       const unscaled = value as bigint
       const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(type.scale + 1, '0')
@@ -288,39 +277,11 @@ export function formatValue(type: Primitive, value: Value): string {
     }
     case 'fixed':
     case 'binary':
+    case 'geometry':
+    case 'geography':
+    case 'variant':
       return Buffer.from(value as Uint8Array).toString('hex')
     default:
       return String(value)
   }
-}
-
-function formatDays(days: number): string {
-  const { year, month, day } = dateOfDays(days)
-  const digits = String(Math.abs(year))
-  const years =
-    year >= 0 && year <= 9999 ? digits.padStart(4, '0') : `${year < 0 ? '-' : '+'}${digits.padStart(6, '0')}`
-  return `${years}-${String(month).padStart(2, '0')}-${String(day).padStart(2, '0')}`
-}
-
-/** Days in 400 years, after which the Gregorian calendar repeats. */
-const daysPerEra = 146_097
-
-/** The date that many days after 1970-01-01, also beyond the years that JavaScript's Date knows. */
-export function dateOfDays(days: number): { readonly year: number; readonly month: number; readonly day: number } {
-  const era = Math.floor(days / daysPerEra)
-  const date = new Date((days - era * daysPerEra) * millisPerDay)
-  return { year: date.getUTCFullYear() + era * 400, month: date.getUTCMonth() + 1, day: date.getUTCDate() }
-}
-
-function formatTime(micros: bigint): string {
-  const seconds = Number(micros / microsPerSecond)
-  const pad = (number: number) => String(number).padStart(2, '0')
-  const fraction = (micros % microsPerSecond).toString().padStart(6, '0').replace(/0+$/, '')
-  const text = `${pad(Math.floor(seconds / 3600))}:${pad(Math.floor(seconds / 60) % 60)}:${pad(seconds % 60)}`
-  return fraction === '' ? text : `${text}.${fraction}`
-}
-
-export function floorDiv(a: bigint, b: bigint): bigint {
-  const quotient = a / b
-  return a % b !== 0n && a < 0n !== b < 0n ? quotient - 1n : quotient
 }

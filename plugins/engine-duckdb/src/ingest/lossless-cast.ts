@@ -1,4 +1,4 @@
-import { formatType, isList, isMap, isStruct, parsePrimitive, type Primitive } from '@phlo/iceberg'
+import { formatPrimitive, formatType, isList, isMap, isStruct, parsePrimitive, type Primitive } from '@phlo/iceberg'
 import type { IcebergType } from '@phlo/ports'
 import { duckdbType } from '../duckdb-types.js'
 
@@ -39,7 +39,7 @@ function sameDuckdbType(a: string, b: string): boolean {
 const tryCast = (raw: string, type: string) => `TRY_CAST(${raw} AS ${type})`
 
 function fromText(raw: string, type: Primitive): string | undefined {
-  const target = duckdbType(formatPrimitiveType(type))
+  const target = duckdbType(formatPrimitive(type))
   switch (type.kind) {
     case 'string':
       return raw
@@ -76,8 +76,7 @@ function fromText(raw: string, type: Primitive): string | undefined {
         `CASE WHEN strlen(${raw}) <= 19 OR suffix(${raw}, 'Z') THEN make_timestamptz(epoch_us(${tryCast(raw, 'TIMESTAMP')})) ` +
           `ELSE ${tryCast(raw, 'TIMESTAMP WITH TIME ZONE')} END`,
       )
-    case 'binary':
-    case 'fixed':
+    default:
       return undefined
   }
 }
@@ -118,7 +117,7 @@ const integerTypes = [
 const timestampTypes = ['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP_NS']
 
 function fromTyped(raw: string, from: string, type: Primitive): string | undefined {
-  const target = duckdbType(formatPrimitiveType(type))
+  const target = duckdbType(formatPrimitive(type))
   const isInteger = integerTypes.includes(from)
   const isFloat = from === 'FLOAT' || from === 'DOUBLE'
   const isDecimal = from.startsWith('DECIMAL')
@@ -149,18 +148,9 @@ function fromTyped(raw: string, from: string, type: Primitive): string | undefin
       return isTimestamp || from === 'DATE' ? tryCast(raw, 'TIMESTAMP') : undefined
     case 'timestamptz':
       return isTimestamp || from === 'DATE' ? `(CAST(${raw} AS TIMESTAMP) AT TIME ZONE 'UTC')` : undefined
-    case 'binary':
-    case 'fixed':
-    case 'boolean':
-    case 'time':
-    case 'uuid':
+    default:
       return undefined
   }
-}
-
-function formatPrimitiveType(type: Primitive): string {
-  if (type.kind === 'decimal') return `decimal(${type.precision}, ${type.scale})`
-  return type.kind === 'fixed' ? `fixed[${type.length}]` : type.kind
 }
 
 /** A list or struct in JSON's text. */

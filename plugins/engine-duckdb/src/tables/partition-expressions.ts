@@ -26,6 +26,8 @@ export function partitionExpression(bound: BoundPartitionField, sourceColumn: st
       return `${bucketFunction}(${transform.width}, '${JSON.stringify(sourceType).replaceAll("'", "''")}', CAST(${bucketInput(column, sourceType)} AS VARCHAR))`
     case 'truncate':
       return truncated(column, sourceType, transform.width)
+    case 'unknown':
+      throw new PhloError('PHLO_UNSUPPORTED', `Writing with the partition transform ${transform.text} is not supported`)
   }
 }
 
@@ -35,7 +37,11 @@ function sinceEpoch(unit: string, column: string, type: Primitive): string {
 }
 
 function utc(column: string, type: Primitive): string {
-  return type.kind === 'timestamptz' ? `(${column} AT TIME ZONE 'UTC')` : column
+  if (type.kind === 'timestamptz') return `(${column} AT TIME ZONE 'UTC')`
+  if (type.kind !== 'timestamp_ns') return column
+  // A cast of nanoseconds rounds towards 1970, which before 1970 is into the next hour or day.
+  const nanos = `epoch_ns(${column})`
+  return `make_timestamp((${nanos} - ((${nanos} % 1000) + 1000) % 1000) // 1000)`
 }
 
 function bucketInput(column: string, type: Primitive): string {
