@@ -2,7 +2,7 @@ import path from 'node:path'
 import { expect } from '@jest/globals'
 import type { IcebergSchema, IcebergType } from '@phlo/ports'
 import { MetadataFiles } from './metadata-files.js'
-import { canonical, Readers } from './readers.js'
+import { canonical, type Reader, Readers } from './readers.js'
 import type { WriteStep } from './write-script.js'
 
 type Row = Readonly<Record<string, unknown>>
@@ -98,5 +98,36 @@ export class JavaTables {
     const sorted = [...canonical(rows)].sort((a, b) => Number(a['id']) - Number(b['id']))
     await this.readers.expectRows(`java.${name}`, sorted, options)
     expect(await this.readers.java.validate(await this.readers.lake.metadata(`java.${name}`))).toEqual([])
+  }
+}
+
+/** A table's rows after every step, to be read again at the end. */
+export class JavaHistory {
+  private readonly tables: JavaTables
+  private readonly name: string
+  private readonly without: readonly Reader[]
+  private readonly snapshots: {
+    readonly snapshotId: bigint
+    readonly rows: readonly Row[]
+    readonly without: readonly Reader[]
+  }[] = []
+
+  /** `without` the readers that can never read it. */
+  constructor(tables: JavaTables, name: string, without: readonly Reader[] = []) {
+    this.tables = tables
+    this.name = name
+    this.without = without
+  }
+
+  /** Takes a step after which the table has these rows, as the readers see it but for those that cannot. */
+  async step(step: WriteStep, rows: readonly Row[], without = this.without): Promise<void> {
+    const [snapshotId] = await this.tables.change(this.name, step)
+    await this.tables.expectRows(this.name, rows, { without })
+    if (snapshotId) this.snapshots.push({ snapshotId, rows, without })
+  }
+
+  /** Every snapshot still has the rows that it had. */
+  async expectAll(): Promise<void> {
+    for (const { rows, ...options } of this.snapshots) await this.tables.expectRows(this.name, rows, options)
   }
 }

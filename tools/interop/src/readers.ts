@@ -16,7 +16,7 @@ export function canonical(rows: readonly Readonly<Record<string, unknown>>[]): C
   )
 }
 
-type Reader = 'phlo' | 'pyiceberg' | 'duckdb' | 'java'
+export type Reader = 'phlo' | 'pyiceberg' | 'duckdb' | 'java'
 
 /** A lake, and the readers that are asked about its tables. */
 export class Readers {

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, it } from '@jest/globals'
 import type { IcebergType } from '@phlo/ports'
-import { JavaTables } from './java-tables.js'
+import { JavaHistory, JavaTables } from './java-tables.js'
 import { canonical } from './readers.js'
 import { transformCases, typeValues, zoned } from './values.js'
+import type { WriteStep } from './write-script.js'
 
 let tables: JavaTables
 beforeAll(async () => {
@@ -83,13 +84,11 @@ describe('tables of Iceberg Java', () => {
 
   it('through overwrites, replaced partitions, deletes of files, rewritten files and manifests', async () => {
     const row = (id: number, day: string | null) => ({ id, day, v: `v${id}` })
-    const snapshots: { readonly snapshotId: bigint; readonly rows: readonly Row[] }[] = []
     let rows: readonly Row[] = []
-    const step = async (how: Parameters<JavaTables['change']>[1], after: readonly Row[]) => {
-      const [snapshotId] = await tables.change('changing', how)
+    const history = new JavaHistory(tables, 'changing')
+    const step = async (how: WriteStep, after: readonly Row[]) => {
+      await history.step(how, after)
       rows = after
-      await tables.expectRows('changing', rows)
-      snapshots.push({ snapshotId: snapshotId!, rows })
     }
     await tables.create('changing', { id: 'int', day: 'date', v: 'string' }, { partitioning: [['day', 'month']] })
     await tables.expectRows('changing', [])
@@ -112,7 +111,7 @@ describe('tables of Iceberg Java', () => {
     )
     await step({ do: 'compact' }, rows)
     await step({ do: 'delete', filter: { op: 'is-null', column: 'day' } }, [row(6, '2024-01-15'), row(7, '2024-02-02')])
-    for (const { snapshotId, rows: old } of snapshots) await tables.expectRows('changing', old, { snapshotId })
+    await history.expectAll()
     await tables.readers.expectSound('java.changing')
   })
 })

@@ -145,6 +145,9 @@ final class Writes {
   private static void rowDelta(BaseTable table, JsonNode step) throws IOException {
     TableFiles files = new TableFiles(table);
     RowDelta delta = table.newRowDelta();
+    if (head(table, step) != null) {
+      delta.validateFromSnapshot(head(table, step).snapshotId());
+    }
     if (step.hasNonNull("where")) {
       DeleteWriteResult result =
           files.positionDeletes(
@@ -187,8 +190,9 @@ final class Writes {
         }
       }
     }
-    RewriteFiles rewrite = table.newRewrite();
-    rewrite.dataSequenceNumber(table.currentSnapshot().sequenceNumber());
+    Snapshot head = head(table, step);
+    RewriteFiles rewrite = table.newRewrite().validateFromSnapshot(head.snapshotId());
+    rewrite.dataSequenceNumber(head.sequenceNumber());
     before.forEach(rewrite::deleteFile);
     deletes.forEach(rewrite::deleteFile);
     new TableFiles(table).records(rows).forEach(rewrite::addFile);
@@ -336,6 +340,10 @@ final class Writes {
   private static TableScan scan(BaseTable table, JsonNode step) {
     TableScan scan = table.newScan();
     return step.hasNonNull("branch") ? scan.useRef(step.get("branch").asText()) : scan;
+  }
+
+  private static Snapshot head(BaseTable table, JsonNode step) {
+    return step.hasNonNull("branch") ? table.snapshot(step.get("branch").asText()) : table.currentSnapshot();
   }
 
   private static <T> void commit(SnapshotUpdate<T> update, JsonNode step) {
