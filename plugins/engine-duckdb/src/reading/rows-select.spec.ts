@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
-import { currentSchema, type DataFile, fileContent } from '@phlo/iceberg'
+import { currentSchema, type DataFile, fileContent, type ScanTask } from '@phlo/iceberg'
 import { plainRows } from '@phlo/ports/testing'
-import { type Connection, DuckDbHost } from '../duckdb-host.js'
+import { DuckDbHost } from '../duckdb-host.js'
 import { DuckDbOptions } from '../options.js'
 import { ForeignFiles } from '../testing/foreign-files.js'
 import { TestLake } from '../testing/lake.js'
@@ -23,11 +23,15 @@ const equality = (select: string, fieldIds: string, equalityIds: readonly number
   foreign.parquet(select, fieldIds, { ...file, content: fileContent.equalityDeletes, equalityIds })
 const append = (sql: string) => lake.put('a.t', sql, { strategy: 'append' })
 
-/** On a connection that may read every file, as those of writes may. */
-async function connected<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
+/** The rows of tasks, on a connection that may read every file, as those of writes may. */
+async function selected(tasks: readonly ScanTask[], extra: readonly MetadataColumn[]) {
+  const { metadata } = await foreign.load('a.t')
   const host = new DuckDbHost(DuckDbOptions.parse({}), { kind: 'open' }, `${lake.folder}/open`)
   try {
-    return await host.connect(work)
+    return await host.connect(async (connection) => {
+      const select = await rowsSelect(connection, lake.store, metadata, tasks, currentSchema(metadata), { extra })
+      return connection.run(`SELECT * FROM (${select}) ORDER BY ALL`)
+    })
   } finally {
     await host.close()
   }
@@ -72,22 +76,13 @@ describe('deletion vectors', () => {
   it('drop the rows at their positions, also many and beside files without', async () => {
     await append('SELECT range AS id FROM range(10000)')
     await append('SELECT -1::BIGINT AS id')
-    const { metadata } = await foreign.load('a.t')
+    const big = (await foreign.tasks('a.t')).find(({ file }) => file.recordCount === 10_000)?.file.path ?? ''
+    await foreign.update('a.t', [{ action: 'upgrade-format-version', 'format-version': 3 }])
     const odd = Array.from({ length: 5000 }, (_, index) => index * 2 + 1)
-    const tasks = await Promise.all(
-      (await foreign.tasks('a.t')).map(async (task) => {
-        if (task.file.recordCount === 1) return task
-        return { ...task, deletes: [{ file: await foreign.vector(task.file.path, odd), sequenceNumber: 3 }] }
-      }),
-    )
-    expect(
-      await connected(async (connection) => {
-        const select = await rowsSelect(connection, lake.store, metadata, tasks, currentSchema(metadata))
-        return connection.one(
-          `SELECT count(*)::INT AS n, min(id)::INT AS low, sum(id % 2)::INT AS odd FROM (${select})`,
-        )
-      }),
-    ).toEqual({ n: 5001, low: -1, odd: -1 })
+    await foreign.commit('a.t', [await foreign.vector(big, odd)])
+    expect(await rows('SELECT count(*)::INT AS n, min(id)::INT AS low, sum(id % 2)::INT AS odd FROM a.t')).toEqual([
+      { n: 5001, low: -1, odd: -1 },
+    ])
   })
 })
 
@@ -144,23 +139,19 @@ describe('equality deletes', () => {
 
   it('without columns, or of columns that nobody knows, are refused', async () => {
     await append('SELECT 1 AS id')
-    await foreign.commit('a.t', [await equality('SELECT 1 AS id', '{id: 1}', [])])
-    await expect(ids()).rejects.toMatchObject({ code: 'PHLO_ICEBERG_INVALID' })
-    await lake.put('a.u', 'SELECT 1 AS id')
-    await foreign.commit('a.u', [await equality('SELECT 1 AS id', '{id: 7}', [7])])
-    await expect(rows('SELECT * FROM a.u')).rejects.toMatchObject({ code: 'PHLO_ICEBERG_INVALID' })
+    await foreign.commit('a.t', [await equality('SELECT 1 AS id', '{id: 1}', [1])])
+    for (const equalityIds of [[], [7]]) {
+      const tasks = (await foreign.tasks('a.t')).map((task) => ({
+        ...task,
+        deletes: task.deletes.map(({ file, sequenceNumber }) => ({ file: { ...file, equalityIds }, sequenceNumber })),
+      }))
+      await expect(selected(tasks, [])).rejects.toMatchObject({ code: 'PHLO_ICEBERG_INVALID' })
+    }
   })
 })
 
 describe('where a row is', () => {
-  const located = async (extra: readonly MetadataColumn[]) => {
-    const { metadata } = await foreign.load('a.t')
-    const tasks = await foreign.tasks('a.t')
-    return connected(async (connection) => {
-      const select = await rowsSelect(connection, lake.store, metadata, tasks, currentSchema(metadata), { extra })
-      return connection.run(`SELECT * FROM (${select}) ORDER BY ALL`)
-    })
-  }
+  const located = async (extra: readonly MetadataColumn[]) => selected(await foreign.tasks('a.t'), extra)
 
   it('is told by its file, its position and its partition, whatever was deleted before it', async () => {
     await lake.put('a.t', 'SELECT range::INT AS id, range % 2 AS part FROM range(4)', { partitionBy: ['part'] })
@@ -173,6 +164,30 @@ describe('where a row is', () => {
       { id: 1, part: '1', _file: odd, _pos: '0', _spec_id: 0, _partition: { part: '1' } },
       { id: 2, part: '0', _file: even, _pos: '1', _spec_id: 0, _partition: { part: '0' } },
       { id: 3, part: '1', _file: odd, _pos: '1', _spec_id: 0, _partition: { part: '1' } },
+    ])
+  })
+
+  it('is kept by its lineage, through rewrites that carry it along', async () => {
+    await append('SELECT range AS id FROM range(2)')
+    await foreign.update('a.t', [{ action: 'upgrade-format-version', 'format-version': 3 }])
+    await append('SELECT range + 2 AS id FROM range(2)')
+    const lineage: readonly MetadataColumn[] = ['_row_id', '_last_updated_sequence_number']
+    const before = await located(lineage)
+    expect(before.slice(2)).toEqual([
+      { id: '2', _row_id: expect.any(String) as unknown, _last_updated_sequence_number: '2' },
+      { id: '3', _row_id: expect.any(String) as unknown, _last_updated_sequence_number: '2' },
+    ])
+    expect(new Set(before.map((row) => row['_row_id'])).size).toBe(4)
+    const carried = await foreign.parquet(
+      'SELECT 4::BIGINT AS id, 77::BIGINT AS "_row_id", 1::BIGINT AS seq UNION ALL SELECT 5, NULL, NULL ORDER BY ALL',
+      '{id: 1, _row_id: 2147483540, seq: 2147483539}',
+      { content: fileContent.data },
+    )
+    await foreign.commit('a.t', [carried])
+    const first = (await foreign.tasks('a.t')).find(({ file }) => file.path === carried.path)?.file.firstRowId ?? -1
+    expect((await located(lineage)).slice(4)).toEqual([
+      { id: '4', _row_id: '77', _last_updated_sequence_number: '1' },
+      { id: '5', _row_id: String(first + 1), _last_updated_sequence_number: '3' },
     ])
   })
 
