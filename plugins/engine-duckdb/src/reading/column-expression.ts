@@ -2,24 +2,21 @@ import { isList, isMap, isStruct } from '@phlo/iceberg'
 import type { IcebergType, NestedField } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import { duckdbType } from '../duckdb-types.js'
+import { initialDefault } from './constants.js'
 import type { FileLayout, StoredField } from './file-layout.js'
 
 /**
  * SQL for a column of a schema over files of a layout, found by field id at every depth.
  * Spec: "Column Projection".
  */
-export function columnExpression(field: NestedField, { layout, source }: FieldPlace): string {
+export function columnExpression(field: NestedField, { layout, source, absent }: FieldPlace): string {
   const stored = layout.fields.find(({ id }) => id === field.id)
-  return stored ? projected(`${source}.${identifier(stored.name)}`, stored, field.type, 0) : absent(field)
-}
-
-function absent(field: Pick<NestedField, 'type'>): string {
-  return `CAST(NULL AS ${duckdbType(field.type)})`
+  if (stored) return projected(`${source}.${identifier(stored.name)}`, stored, field.type, 0)
+  return absent.get(field.id) ?? initialDefault(field)
 }
 
 function projected(expression: string, stored: StoredField, type: IcebergType, depth: number): string {
-  // DuckDB drops a cast to the type that is there already.
-  if (sameShape(stored, type)) return `CAST(${expression} AS ${duckdbType(type)})`
+  if (sameShape(stored, type)) return converted(expression, stored, type)
   const [first, second] = stored.children
   const item = `x${depth}`
   if (isStruct(type)) {
@@ -27,7 +24,7 @@ function projected(expression: string, stored: StoredField, type: IcebergType, d
       const child = stored.children.find(({ id }) => id === field.id)
       const value = child
         ? projected(`struct_extract(${expression}, ${literal(child.name)})`, child, field.type, depth)
-        : absent(field)
+        : initialDefault(field)
       return `${identifier(field.name)} := ${value}`
     })
     return `CASE WHEN ${expression} IS NOT NULL THEN struct_pack(${fields.join(', ')}) END`
@@ -41,6 +38,14 @@ function projected(expression: string, stored: StoredField, type: IcebergType, d
     const entries = `list_transform(map_entries(${expression}), lambda ${item}: struct_pack(key := ${key}, value := ${value}))`
     return `CASE WHEN ${expression} IS NOT NULL THEN map_from_entries(${entries}) END`
   }
+  return converted(expression, stored, type)
+}
+
+/** The value as one of the type. DuckDB drops a cast to the type that is there already. */
+function converted(expression: string, stored: StoredField, type: IcebergType): string {
+  // Some writers leave out what makes more than bytes of bytes.
+  if (stored.type === 'BLOB' && type === 'string') return `decode(${expression})`
+  if (stored.type === 'BLOB' && type === 'uuid') return `CAST(hex(${expression}) AS UUID)`
   return `CAST(${expression} AS ${duckdbType(type)})`
 }
 
@@ -61,24 +66,26 @@ function sameShape(stored: StoredField, type: IcebergType): boolean {
   if (isMap(type)) {
     return first !== undefined && second !== undefined && sameShape(first, type.key) && sameShape(second, type.value)
   }
-  return true
+  return stored.type !== 'BLOB' || (type !== 'string' && type !== 'uuid')
 }
 
 /** Files of one layout, by the name that a statement gives them. */
 export interface FieldPlace {
   readonly layout: FileLayout
   readonly source: string
+  /** SQL by field id for columns that the files have not and the manifest has. */
+  readonly absent: ReadonlyMap<number, string>
 }
 
 /**
- * SQL for the field of that id, which may lie within structs, or `undefined` when the files have none.
- * Spec: "Equality Delete Files" lets nested columns be compared.
+ * SQL for a field that may lie within structs, as equality deletes may compare it; `undefined` when the files have none.
+ * Spec: "Equality Delete Files".
  */
-export function fieldExpression(id: number, type: IcebergType, { layout, source }: FieldPlace): string | undefined {
+export function fieldExpression(field: NestedField, { layout, source }: FieldPlace): string | undefined {
   const find = (fields: readonly StoredField[], expressionOf: (stored: StoredField) => string): string | undefined => {
     for (const stored of fields) {
       const expression = expressionOf(stored)
-      if (stored.id === id) return `CAST(${expression} AS ${duckdbType(type)})`
+      if (stored.id === field.id) return converted(expression, stored, field.type)
       if (stored.kind !== 'struct') continue
       const found = find(stored.children, (child) => `struct_extract(${expression}, ${literal(child.name)})`)
       if (found !== undefined) return found

@@ -1,8 +1,8 @@
 import { type DataFile, fileContent, indexById, isDeletionVector, partitionKey, type ScanTask } from '@phlo/iceberg'
-import { type IcebergType, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
+import { type NestedField, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import { fieldExpression } from './column-expression.js'
+import { columnExpression, fieldExpression, type FieldPlace } from './column-expression.js'
 import { deletionVectorSelect } from './deletion-vectors.js'
 import { type FileLayout, fileLayouts } from './file-layout.js'
 import { localParquet } from './local-parquet.js'
@@ -78,7 +78,7 @@ export async function equalityDeleteJoins(
   store: ObjectStore,
   metadata: TableMetadata,
   tasks: readonly LocalTask[],
-  layout: FileLayout,
+  place: FieldPlace,
   source: DataSource,
 ): Promise<string[]> {
   const sequenceNumbers = new Map<DataFile, number>()
@@ -98,19 +98,18 @@ export async function equalityDeleteJoins(
   }
   const joins: string[] = []
   for (const { ids, scoped, files } of groups.values()) {
-    const types = ids.map((id) => typeOfField(metadata, id))
+    const fields = ids.map((id) => comparedField(metadata, id))
     const locals = await Promise.all(files.map((file) => localParquet(store, file)))
     const layouts = await fileLayouts(connection, store, metadata, locals, true)
     const selects = files.map((file, index) => {
-      const columns = ids.map((id, column) => {
-        const place = { layout: layouts[index] as FileLayout, source: 'd' }
-        const expression = fieldExpression(id, types[column] as IcebergType, place)
-        if (expression === undefined)
-          throw new PhloError(
-            'PHLO_ICEBERG_INVALID',
-            `${file.path} lacks the column of id ${id} that its deletes compare`,
-          )
-        return `${expression} AS k${column}`
+      const deletes = { layout: layouts[index] as FileLayout, source: 'd', absent: new Map<number, string>() }
+      const columns = fields.map((field, column) => {
+        const expression = fieldExpression(field, deletes)
+        if (expression !== undefined) return `${expression} AS k${column}`
+        throw new PhloError(
+          'PHLO_ICEBERG_INVALID',
+          `${file.path} lacks the column of id ${field.id} that its deletes compare`,
+        )
       })
       return { columns: columns.join(', '), local: locals[index] as string, file }
     })
@@ -132,9 +131,8 @@ export async function equalityDeleteJoins(
     const group = scoped ? [...keys, 'scope'] : keys
     const name = `de${joins.length}`
     const conditions = [
-      ...ids.map((id, column) => {
-        const type = types[column] as IcebergType
-        const expression = fieldExpression(id, type, { layout, source: source.files }) ?? 'NULL'
+      ...fields.map((field, column) => {
+        const expression = fieldExpression(field, place) ?? columnExpression(field, place)
         return `${name}.k${column} IS NOT DISTINCT FROM ${expression}`
       }),
       ...(scoped ? [`${name}.scope = ${source.facts}.scope`] : []),
@@ -164,11 +162,11 @@ function distinctFiles(tasks: readonly LocalTask[], content: DataFile['content']
 }
 
 /** A dropped column still decides which rows were deleted by it. */
-function typeOfField(metadata: TableMetadata, id: number): IcebergType {
+function comparedField(metadata: TableMetadata, id: number): NestedField {
   const current = metadata.schemas.filter((schema) => schema['schema-id'] === metadata['current-schema-id'])
   for (const schema of [...current, ...metadata.schemas.toReversed()]) {
     const found = indexById(schema).get(id)
-    if (found) return found.field.type
+    if (found) return found.field
   }
   throw new PhloError('PHLO_ICEBERG_INVALID', `Equality deletes compare a column of id ${id}, which no schema has`)
 }

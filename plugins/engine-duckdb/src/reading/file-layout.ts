@@ -2,6 +2,7 @@ import { isList, isMap, isStruct } from '@phlo/iceberg'
 import { type IcebergSchema, type IcebergType, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { hasIds, nameMapping, withMappedIds } from './name-mapping.js'
 
 /** A column of a Parquet file, or what is within one. */
 export interface StoredField {
@@ -9,6 +10,8 @@ export interface StoredField {
   /** Iceberg's field id, which files of other writers may lack. */
   readonly id?: number
   readonly kind: 'value' | 'struct' | 'list' | 'map'
+  /** DuckDB's name for the type of a value, where the file was looked at. */
+  readonly type?: string
   /** The fields of a struct, the element of a list, the key and the value of a map. */
   readonly children: readonly StoredField[]
 }
@@ -69,7 +72,7 @@ export async function fileLayouts(
   const [first, ...others] = metadata.schemas
   const neverChanged =
     metadata['format-version'] > 1 && first?.['schema-id'] === 0 && others.length === 0 && hasPlainNames(first)
-  if (neverChanged && !always && metadata.properties?.['schema.name-mapping.default'] === undefined) {
+  if (neverChanged && !always && nameMapping(metadata) === undefined) {
     const layout = layoutOfSchema(first)
     return files.map(() => layout)
   }
@@ -88,11 +91,25 @@ export async function fileLayouts(
       found.set(file, layout)
     }
   }
+  const mapping = nameMapping(metadata)
+  const mapped = new Map<FileLayout, FileLayout>()
   return files.map((file) => {
     const layout = found.get(file)
     if (!layout) throw new PhloError('PHLO_INTERNAL', `DuckDB told nothing of the file ${file}`)
-    return layout
+    if (hasIds(layout.fields)) return layout
+    if (!mapping) throw withoutIds(file)
+    const named = mapped.get(layout) ?? withMappedIds(layout, mapping)
+    mapped.set(layout, named)
+    return named
   })
+}
+
+function withoutIds(file: string): PhloError {
+  return new PhloError(
+    'PHLO_ICEBERG_UNSUPPORTED',
+    `The columns of ${file} have no field ids, and the table has no name mapping that tells what they are`,
+    { hint: 'Set the table property schema.name-mapping.default.' },
+  )
 }
 
 /** A node of a Parquet schema, as `parquet_schema` gives it, in the order of a walk from the root. */
@@ -103,13 +120,14 @@ interface SchemaNode {
   readonly converted: string | null
   readonly logical: string | null
   readonly repetition: string | null
+  readonly type: string | null
 }
 
 async function readLayouts(connection: Connection, files: readonly string[]): Promise<Map<string, FileLayout>> {
   const rows = await connection.run(
     `SELECT list(file_name) AS files, nodes FROM (
        SELECT file_name, list({'name': name, 'id': field_id::INTEGER, 'children': num_children::VARCHAR, 'converted': converted_type,
-         'logical': logical_type, 'repetition': repetition_type} ORDER BY column_id) AS nodes
+         'logical': logical_type, 'repetition': repetition_type, 'type': duckdb_type} ORDER BY column_id) AS nodes
        FROM parquet_schema([${files.map(literal).join(', ')}]) GROUP BY file_name
      ) GROUP BY nodes`,
   )
@@ -152,9 +170,9 @@ class NodeReader {
       : { ...base, ...own }
   }
 
-  private ofNode(node: SchemaNode): Pick<StoredField, 'kind' | 'children'> {
+  private ofNode(node: SchemaNode): Pick<StoredField, 'kind' | 'type' | 'children'> {
     const count = Number(node.children ?? 0)
-    if (count === 0) return { kind: 'value', children: [] }
+    if (count === 0) return { kind: 'value', ...(node.type !== null && { type: node.type }), children: [] }
     if (count === 1 && (node.converted === 'LIST' || /^List/i.test(node.logical ?? '')))
       return { kind: 'list', children: [this.element(node.name)] }
     if (count === 1 && (/^MAP/.test(node.converted ?? '') || /^Map/i.test(node.logical ?? ''))) {

@@ -1,21 +1,14 @@
-import { bindTableSpec, type DataFile, formatPrimitive, formatValue, type Primitive, type Value } from '@phlo/iceberg'
+import { bindTableSpec, type DataFile, formatPrimitive, type Primitive } from '@phlo/iceberg'
 import type { TableMetadata } from '@phlo/ports'
-import { identifier, literal } from '../duckdb-dialect.js'
+import { identifier } from '../duckdb-dialect.js'
 import { duckdbType } from '../duckdb-types.js'
+import { valueLiteral } from './constants.js'
 
 /** How partitions of a table are told in SQL. */
 export interface PartitionStruct {
   /** DuckDB's type of `_partition`. */
   readonly type: string
   value(file: Pick<DataFile, 'specId' | 'partition'>): string
-}
-
-/** SQL for a value of a primitive type. */
-export function valueLiteral(type: Primitive, value: Value | null): string {
-  const name = duckdbType(formatPrimitive(type))
-  if (value === null) return `CAST(NULL AS ${name})`
-  const text = literal(formatValue(type, value))
-  return type.kind === 'binary' || type.kind === 'fixed' ? `from_hex(${text})` : `CAST(${text} AS ${name})`
 }
 
 /** One field for each partition field that any spec of the table has. Spec: "Partition Evolution". */

@@ -2,7 +2,7 @@ import type { ScanTask } from '@phlo/iceberg'
 import { type IcebergSchema, type NestedField, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import { columnExpression } from './column-expression.js'
+import { columnExpression, type FieldPlace } from './column-expression.js'
 import {
   equalityDeleteJoins,
   fileColumn,
@@ -15,6 +15,7 @@ import {
 } from './delete-joins.js'
 import { type FileLayout, fileLayouts } from './file-layout.js'
 import { localParquet } from './local-parquet.js'
+import { identityColumns } from './identity-columns.js'
 import { partitionStruct, type PartitionStruct } from './partition-struct.js'
 
 /** Columns that tell where a row is, beside those of its table. Spec: "Reserved Field IDs", "Row Lineage". */
@@ -62,7 +63,9 @@ export async function rowsSelect(
   const extra = options.extra ?? []
   const partition = partitionStruct(metadata)
   if (tasks.length === 0) {
-    const columns = schema.fields.map((field) => columnOf(field, { fields: [] }))
+    const columns = schema.fields.map((field) =>
+      columnOf(field, { layout: { fields: [] }, source: 'f', absent: new Map() }),
+    )
     const typed = extra.map(
       (name) => `CAST(NULL AS ${name === '_partition' ? partition.type : columnTypes[name]}) AS ${identifier(name)}`,
     )
@@ -115,17 +118,23 @@ async function groupSelect(
   const joins: string[] = []
   const equality = hasEqualityDeletes(first)
   const source = { files: 'f', facts: 'c' }
-  const facts = neededFacts(extra, equality)
+  const identities = identityColumns(metadata, schema, layout)
+  const facts: Fact[] = [
+    ...neededFacts(extra, equality).map((name) => ({
+      name,
+      value: (task: LocalTask) => factOf(name, task, partition),
+    })),
+    ...identities.map(({ name, value }) => ({ name, value: ({ task }: LocalTask) => value(task.file) })),
+  ]
+  const place = { layout, source: source.files, absent: new Map(identities.map(({ id, name }) => [id, `c.${name}`])) }
   if (facts.length > 0) {
-    const rows = tasks.map(
-      (task) => `(${[literal(task.local), ...facts.map((name) => factOf(name, task, partition))].join(', ')})`,
-    )
-    const names = ['file', ...facts].map(identifier)
+    const rows = tasks.map((task) => `(${[literal(task.local), ...facts.map(({ value }) => value(task))].join(', ')})`)
+    const names = ['file', ...facts.map(({ name }) => name)].map(identifier)
     joins.push(`JOIN (VALUES ${rows.join(', ')}) AS c(${names.join(', ')}) ON c.file = f.${fileColumn}`)
   }
   const positions = hasPositionDeletes(first)
   if (positions) joins.push(await positionDeleteJoin(connection, store, tasks, source))
-  if (equality) joins.push(...(await equalityDeleteJoins(connection, store, metadata, tasks, layout, source)))
+  if (equality) joins.push(...(await equalityDeleteJoins(connection, store, metadata, tasks, place, source)))
   // DuckDB's own column of that name gives way to one of the file.
   const needsRowNumber = positions || extra.includes('_pos') || extra.includes('_row_id')
   if (needsRowNumber && layout.fields.some(({ name }) => name.toLowerCase() === 'file_row_number')) {
@@ -136,20 +145,26 @@ async function groupSelect(
     )
   }
   const columns = [
-    ...schema.fields.map((field) => columnOf(field, layout)),
+    ...schema.fields.map((field) => columnOf(field, place)),
     ...extra.map((name) => `${extraExpression(name, layout)} AS ${identifier(name)}`),
   ]
   return `SELECT ${columns.join(', ')} FROM ${parquetFiles(tasks.map(({ local }) => local))} AS f ${joins.join(' ')}`
 }
 
-function columnOf(field: NestedField, layout: FileLayout): string {
-  return `${columnExpression(field, { layout, source: 'f' })} AS ${identifier(field.name)}`
+function columnOf(field: NestedField, place: FieldPlace): string {
+  return `${columnExpression(field, place)} AS ${identifier(field.name)}`
 }
 
-type Fact = 'uri' | 'spec_id' | 'partition' | 'first_row_id' | 'sequence_number' | 'scope'
+/** What a manifest tells of a file, joined to its rows. */
+interface Fact {
+  readonly name: string
+  readonly value: (task: LocalTask) => string
+}
 
-function neededFacts(extra: readonly MetadataColumn[], equality: boolean): Fact[] {
-  const needed = new Set<Fact>(equality ? ['sequence_number', 'scope'] : [])
+type FactName = 'uri' | 'spec_id' | 'partition' | 'first_row_id' | 'sequence_number' | 'scope'
+
+function neededFacts(extra: readonly MetadataColumn[], equality: boolean): FactName[] {
+  const needed = new Set<FactName>(equality ? ['sequence_number', 'scope'] : [])
   for (const name of extra) {
     if (name === '_file') needed.add('uri')
     if (name === '_spec_id') needed.add('spec_id')
@@ -160,7 +175,7 @@ function neededFacts(extra: readonly MetadataColumn[], equality: boolean): Fact[
   return [...needed]
 }
 
-function factOf(name: Fact, { task }: LocalTask, partition: PartitionStruct): string {
+function factOf(name: FactName, { task }: LocalTask, partition: PartitionStruct): string {
   switch (name) {
     case 'uri':
       return literal(task.file.path)
