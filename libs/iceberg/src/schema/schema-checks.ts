@@ -1,6 +1,7 @@
 import type { IcebergSchema, NestedField } from '@phlo/ports'
 import { type Fail, isInteger, isList, isObject } from '../metadata/shape.js'
 import { allFieldIds, indexById } from './schema.js'
+import { isDefaultValue } from '../types/single-value.js'
 import { firstFormatVersion, formatType, isStruct, parsePrimitive } from '../types/primitive.js'
 
 /** Beyond this, nesting is hostile rather than real. */
@@ -34,8 +35,12 @@ export function checkNewSchema(schema: IcebergSchema, formatVersion: number, fai
         `the type ${formatType(field.type)} of ${name} needs format version ${needed}, and the table has ${formatVersion}`,
       )
     if (field.type === 'unknown' && field.required) fail(`${name} is of type unknown and has to be optional`)
-    if (formatVersion < 3 && ((field['initial-default'] ?? null) !== null || (field['write-default'] ?? null) !== null))
-      fail(`the default of ${name} needs format version 3, and the table has ${formatVersion}`)
+    for (const key of ['initial-default', 'write-default'] as const) {
+      const value = field[key] ?? null
+      if (value === null) continue
+      if (formatVersion < 3) fail(`the ${key} of ${name} needs format version 3, and the table has ${formatVersion}`)
+      if (!isDefaultValue(field.type, value)) fail(`the ${key} of ${name} is no ${formatType(field.type)}`)
+    }
   }
   checkIdentifiers(schema, fail)
 }
