@@ -26,9 +26,7 @@ export function parseJson(text: string, what: string): unknown {
       .replace(idNumber, `$1"${mark}$2"`)
       .replace(idList, (_all, key: string, ids: string) => key + ids.replace(/-?\d{1,19}(?!\d)/g, `"${mark}$&"`))
     const withLongs = longInteger.test(withIds) ? withIds.replace(stringOrLong, markLong) : withIds
-    return JSON.parse(withLongs, (_key, value: unknown) =>
-      typeof value === 'string' && value.startsWith(mark) ? BigInt(value.slice(mark.length)) : value,
-    )
+    return withBigints(JSON.parse(withLongs))
   } catch (error) {
     throw invalid(what, 'is not valid JSON', error)
   }
@@ -38,13 +36,44 @@ function markLong(token: string): string {
   return token.startsWith('"') || Number.isSafeInteger(Number(token)) ? token : `"${mark}${token}"`
 }
 
+/** The parsed value with marked texts as bigints, in place: a reviver would be called for each of the values. */
+function withBigints(value: unknown): unknown {
+  if (typeof value === 'string') return value.startsWith(mark) ? BigInt(value.slice(mark.length)) : value
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) value[index] = withBigints(value[index])
+    return value
+  }
+  const parts = value as Record<string, unknown>
+  for (const key in parts) {
+    const part = parts[key]
+    if (typeof part === 'object') withBigints(part)
+    else if (typeof part === 'string' && part.startsWith(mark)) parts[key] = withBigints(part)
+  }
+  return value
+}
+
 /** The JSON text of a value that may hold bigints, which become plain numbers. */
-export function serializeJson(value: unknown, indent?: number): string {
-  return JSON.stringify(
-    value,
-    (_key, item: unknown) => (typeof item === 'bigint' ? `${mark}${item}` : item),
-    indent,
-  ).replace(marked, '$1')
+export function serializeJson(value: unknown): string {
+  return JSON.stringify(withMarks(value)).replace(marked, '$1')
+}
+
+/** The value with its bigints as marked texts; an object that holds none is the value's own. */
+function withMarks(value: unknown): unknown {
+  if (typeof value === 'bigint') return `${mark}${value}`
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(withMarks)
+  const parts = value as Readonly<Record<string, unknown>>
+  let copy: Record<string, unknown> | undefined
+  for (const key in parts) {
+    const part = parts[key]
+    if (typeof part !== 'bigint' && typeof part !== 'object') continue
+    const marked = withMarks(part)
+    if (marked === part) continue
+    copy ??= { ...parts }
+    copy[key] = marked
+  }
+  return copy ?? value
 }
 
 /** Same value, keys in the same order. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import type { IcebergSchema, PartitionSpec, Snapshot, TableMetadata } from '@phlo/ports'
 import { invalid, unsupported } from '../invalid.js'
+import { growingListJson } from './growing-list.js'
 import { parseJson, serializeJson } from './json.js'
 import { firstPartitionFieldId, specById } from '../partition/partition-spec.js'
 import { type Fail, isInteger, isList, isObject } from './shape.js'
@@ -50,7 +51,7 @@ function metadataText(bytes: Uint8Array, what: string): string {
 
 /** The bytes of a metadata file, in the form of the table's format version. Spec: Appendix C and E. */
 export function serializeMetadata(metadata: TableMetadata): Buffer {
-  if (metadata['format-version'] !== 1) return Buffer.from(serializeJson(metadata), 'utf8')
+  if (metadata['format-version'] !== 1) return jsonWithHistory(metadata)
   // Readers of version 1 look for the current schema and spec by themselves; the lists came later. Sequence numbers are
   // not for it at all.
   const { 'last-sequence-number': _, ...rest } = metadata
@@ -61,6 +62,19 @@ export function serializeMetadata(metadata: TableMetadata): Buffer {
     'partition-spec': specById(metadata['partition-specs'], metadata['default-spec-id']).fields,
   }
   return Buffer.from(serializeJson(version1), 'utf8')
+}
+
+/** The JSON of metadata whose lists of snapshots may be long, and mostly those of an earlier commit. */
+function jsonWithHistory(metadata: TableMetadata): Buffer {
+  const parts: Buffer[] = []
+  for (const [key, value] of Object.entries(metadata)) {
+    if (value === undefined) continue
+    const start = `${parts.length === 0 ? '{' : ','}${JSON.stringify(key)}:`
+    if (key === 'snapshots' || key === 'snapshot-log')
+      parts.push(Buffer.from(`${start}[`), growingListJson(value as readonly object[]), Buffer.from(']'))
+    else parts.push(Buffer.from(start + serializeJson(value)))
+  }
+  return Buffer.concat([...parts, Buffer.from('}')])
 }
 
 /** Spec: Appendix E, "Version 2" — reading version 1 metadata for version 2. */
