@@ -56,7 +56,9 @@ export { type DeleteFile } from './scan/delete-index.js'
 export type { AddedFile, FileRemoval, SnapshotChange } from './commit/snapshot-change.js'
 export { partitionKey } from './manifest/partition-key.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'
-export { type NewTable, TableTransaction } from './commit/transaction.js'
+export { commitWithRetry, type CommitTarget } from './commit/commit-with-retry.js'
+export { type MetadataChange, type NewTable, TableTransaction } from './commit/transaction.js'
+export type { CommitValidation } from './commit/validation.js'
 export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './partition/transform.js'
 export {
   formatPrimitive,

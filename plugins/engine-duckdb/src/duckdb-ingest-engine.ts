@@ -51,7 +51,7 @@ import { writeRows } from './ingest/rows-file.js'
 import type { Scan } from './ingest/scan.js'
 import { asSourceError, checkFiles } from './ingest/source-files.js'
 import { requireReadable } from './statement.js'
-import { commitTables, type OpenTable, openTable } from './tables/commit-table.js'
+import { commitTables, everyFile, type OpenTable, openTable, replacing } from './tables/commit-table.js'
 import { ParquetWriter, type StagedFile, storeFiles } from './tables/parquet-writer.js'
 
 /** What one input gave. */
@@ -139,7 +139,7 @@ class Ingestion {
       const files = await storeFiles(this.store, table.transaction.metadata, taken.files)
       const snapshotId = await table.transaction.addSnapshot({
         add: files,
-        ...(taken.change && { remove: taken.change }),
+        ...taken.change,
         ...(request.summary && { summary: request.summary }),
       })
       await commitTables(this.catalog, quarantine ? [table, quarantine] : [table], {
@@ -305,10 +305,8 @@ class Ingestion {
             keys,
           )
         : { replaced: new Set<string>(), kept: [] }
-    const change: SnapshotChange['remove'] = {
-      mayHold: () => plan.replaced.size > 0,
-      matches: (file) => plan.replaced.has(file.path),
-    }
+    // Rows that somebody adds meanwhile may have the same keys, even where no file is replaced.
+    const change = { removePaths: plan.replaced, validation: { isolation: 'serializable' } } as const
     return {
       ...sumOf(taken.map((item) => ({ ...item, files: [] }))),
       files: [...files, ...plan.kept],
@@ -383,10 +381,10 @@ class Ingestion {
   }
 
   /** Which of the table's files an overwrite replaces. */
-  private replacement(metadata: TableMetadata): SnapshotChange['remove'] {
+  private replacement(metadata: TableMetadata): Partial<SnapshotChange> {
     const { strategy, interval } = this.request
-    if (strategy.kind !== 'overwrite') return undefined
-    return interval ? partitionRange(metadata, interval) : { mayHold: () => true, matches: () => true }
+    if (strategy.kind !== 'overwrite') return {}
+    return replacing(interval ? partitionRange(metadata, interval) : everyFile)
   }
 
   /** The quarantine's change: rejected rows come, and those of what is overwritten go. */
@@ -409,14 +407,10 @@ class Ingestion {
             transaction.metadata,
           )
     const range = partitionKeyRange(request)
-    const remove: SnapshotChange['remove'] = !overwrites
-      ? undefined
-      : range
-        ? partitionRange(transaction.metadata, { column: 'partition', ...range })
-        : { mayHold: () => true, matches: () => true }
+    const left = range ? partitionRange(transaction.metadata, { column: 'partition', ...range }) : everyFile
     await transaction.addSnapshot({
       add: await storeFiles(this.store, transaction.metadata, staged),
-      ...(remove && { remove }),
+      ...(overwrites && replacing(left)),
       ...(request.summary && { summary: request.summary }),
     })
     return table

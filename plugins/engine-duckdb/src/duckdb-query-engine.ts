@@ -21,7 +21,7 @@ import { duckdbDialect, identifier } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { columnOfResult, duckdbType } from './duckdb-types.js'
 import { inspectStatement, requireReadable, withoutTerminator } from './statement.js'
-import { commitTables, openTable } from './tables/commit-table.js'
+import { commitTables, everyFile, openTable, replacing } from './tables/commit-table.js'
 import { LakeViews } from './tables/lake-views.js'
 import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
 import { arrowBatches, arrowSchema } from './tables/result-batches.js'
@@ -145,7 +145,7 @@ ${select}
       const files = await storeFiles(this.store, transaction.metadata, staged)
       const snapshotId = await transaction.addSnapshot({
         add: files,
-        ...(request.strategy === 'replace' && { remove: { mayHold: () => true, matches: () => true } }),
+        ...(request.strategy === 'replace' && replacing(everyFile)),
         ...(request.summary && { summary: request.summary }),
       })
       await commitTables(this.catalog, [table], {

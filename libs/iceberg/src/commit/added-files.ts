@@ -4,13 +4,13 @@ import { entryStatus, fileContent, isDeletionVector, type ManifestFile } from '.
 import type { NewManifestEntry } from '../manifest/manifest.js'
 import { specById } from '../partition/partition-spec.js'
 import { type ManifestWriter, writtenVersion } from './manifest-writer.js'
-import type { AddedFile } from './snapshot-change.js'
+import type { AddedFile, SnapshotChange } from './snapshot-change.js'
 
 /**
  * Refuses files that the table's format version has not, or that contradict each other. Throws PHLO_ICEBERG_INVALID.
  * Spec: Appendix E, and "Deletion Vectors": one for a data file.
  */
-export function checkAddedFiles(added: readonly AddedFile[], metadata: TableMetadata): void {
+export function checkAddedFiles({ add: added, removePaths }: SnapshotChange, metadata: TableMetadata): void {
   const version = writtenVersion(metadata)
   const paths = new Set<string>()
   const covered = new Set<string>()
@@ -28,6 +28,8 @@ export function checkAddedFiles(added: readonly AddedFile[], metadata: TableMeta
       continue
     }
     if (version === 1) throw fail('deletes rows, which tables of format version 1 cannot')
+    const { referencedDataFile: path } = file
+    if (path !== undefined && removePaths?.has(path)) throw fail(`deletes rows of ${path}, which leaves as a whole`)
     if (file.content === fileContent.equalityDeletes) {
       if (!file.equalityIds?.length) throw fail('deletes by equality, but of no column')
       continue
@@ -37,7 +39,7 @@ export function checkAddedFiles(added: readonly AddedFile[], metadata: TableMeta
       continue
     }
     if (version < 3) throw fail('is a deletion vector, which only format version 3 has')
-    const { referencedDataFile: path, contentOffset, contentSize } = file
+    const { contentOffset, contentSize } = file
     if (path === undefined || contentOffset === undefined || contentSize === undefined)
       throw fail('is a deletion vector without data file, offset or size')
     if (covered.has(path)) throw fail(`is the second deletion vector for ${path}`)

@@ -1,22 +1,20 @@
-import type { RowSchema, TableMetadata } from '@phlo/ports'
+import type { TableMetadata } from '@phlo/ports'
 import { MemoryObjectStore } from '@phlo/ports/testing'
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { type DataFile, entryStatus, fileContent, type ManifestEntry } from '../manifest/data-file.js'
+import { entryStatus, type ManifestEntry } from '../manifest/data-file.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { applyUpdates } from '../metadata/updates.js'
 import { refSnapshot } from '../metadata/metadata.js'
+import {
+  dataFile,
+  deletionVector,
+  equalityDeletes,
+  idAndDay,
+  positionDeletes,
+  uriOf,
+} from '../testing/example-files.js'
 import type { AddedFile, SnapshotChange } from './snapshot-change.js'
 import { TableTransaction } from './transaction.js'
-
-const column = (name: string, type: string) => ({
-  name,
-  type,
-  required: false,
-  optional: false,
-  rules: [],
-  unique: false,
-})
-const rows: RowSchema = { columns: [column('id', 'int'), column('day', 'date')] }
 
 let store: MemoryObjectStore
 let metadata: TableMetadata
@@ -26,7 +24,7 @@ beforeEach(() => {
   clock = 1000
   metadata = TableTransaction.create(
     store,
-    { location: store.uri('t'), rows, partitioning: [{ column: 'day', transform: 'day' }] },
+    { location: store.uri('t'), rows: idAndDay, partitioning: [{ column: 'day', transform: 'day' }] },
     clock,
   ).metadata
 })
@@ -41,34 +39,9 @@ async function commit(change: SnapshotChange): Promise<void> {
   metadata = transaction.metadata
 }
 
-const uri = (name: string) => `memory:///${name}`
-function data(name: string, day: number | null = 1, more: Partial<AddedFile> = {}): AddedFile {
-  return {
-    content: fileContent.data,
-    specId: metadata['default-spec-id'],
-    path: uri(name),
-    format: 'PARQUET',
-    partition: [day],
-    recordCount: 10,
-    fileSize: 100,
-    ...more,
-  }
-}
-const positions = (name: string, day: number | null = 1, of?: string): DataFile => ({
-  ...data(name, day, { recordCount: 2 }),
-  content: fileContent.positionDeletes,
-  ...(of !== undefined && { referencedDataFile: uri(of) }),
-})
-const equality = (name: string, day: number | null = 1): DataFile => ({
-  ...data(name, day, { recordCount: 3 }),
-  content: fileContent.equalityDeletes,
-  equalityIds: [1],
-})
-const vector = (of: string, offset = 4, day: number | null = 1): DataFile => ({
-  ...positions('vectors', day, of),
-  format: 'PUFFIN',
-  contentOffset: offset,
-  contentSize: 40,
+const data = (name: string, day: number | null = 1, more: Partial<AddedFile> = {}): AddedFile => ({
+  ...dataFile(name, day),
+  ...more,
 })
 
 /** Names of the live files, vectors by the data file that they are for. */
@@ -87,7 +60,7 @@ async function entries(branch = 'main'): Promise<ManifestEntry[]> {
   return all
 }
 
-const removing = (...names: string[]) => ({ removePaths: new Set(names.map(uri)) })
+const removing = (...names: string[]) => ({ removePaths: new Set(names.map(uriOf)) })
 const summaryOf = (branch = 'main') => refSnapshot(metadata, branch)?.summary
 const codeOf = (change: SnapshotChange) =>
   commit(change).then(
@@ -104,7 +77,7 @@ describe('files that leave by path', () => {
     await expect(commit({ add: [data('d')], ...removing('a', 'b', 'x') })).rejects.toMatchObject({
       code: 'PHLO_COMMIT_CONFLICT',
       retryable: true,
-      context: { files: [uri('a'), uri('x')] },
+      context: { files: [uriOf('a'), uriOf('x')] },
     })
     expect(await live()).toEqual(['b', 'c'])
   })
@@ -115,7 +88,14 @@ describe('files that leave by path', () => {
 
   it('take the delete files along that were about them alone', async () => {
     await commit({ add: [data('a'), data('b')] })
-    await commit({ add: [positions('of-a', 1, 'a'), positions('of-b', 1, 'b'), positions('of-all'), equality('eq')] })
+    await commit({
+      add: [
+        positionDeletes('of-a', 1, 'a'),
+        positionDeletes('of-b', 1, 'b'),
+        positionDeletes('of-all'),
+        equalityDeletes('eq'),
+      ],
+    })
     await commit({ add: [data('c')], ...removing('a') })
     expect(await live()).toEqual(['b', 'c', 'eq', 'of-all', 'of-b'])
     expect(summaryOf()).toMatchObject({
@@ -127,7 +107,7 @@ describe('files that leave by path', () => {
 
   it('may be delete files', async () => {
     await commit({ add: [data('a')] })
-    await commit({ add: [positions('p'), positions('q')] })
+    await commit({ add: [positionDeletes('p'), positionDeletes('q')] })
     await commit({ add: [], ...removing('p') })
     expect(await live()).toEqual(['a', 'q'])
   })
@@ -136,7 +116,7 @@ describe('files that leave by path', () => {
 describe('deletes', () => {
   it('that are older than every data file leave with the next removal', async () => {
     await commit({ add: [data('a')] })
-    await commit({ add: [equality('eq'), positions('p')] })
+    await commit({ add: [equalityDeletes('eq'), positionDeletes('p')] })
     await commit({ add: [data('b')] })
     expect(await live()).toEqual(['a', 'b', 'eq', 'p'])
     await commit({ add: [], ...removing('a') })
@@ -145,22 +125,22 @@ describe('deletes', () => {
 
   it('stay while a rewritten file of the old sequence number needs them', async () => {
     await commit({ add: [data('a')] })
-    await commit({ add: [equality('eq')] })
+    await commit({ add: [equalityDeletes('eq')] })
     await commit({ add: [data('b')] })
     await commit({ add: [data('a2', 1, { sequenceNumber: 1 })], operation: 'replace', ...removing('a') })
     expect(await live()).toEqual(['a2', 'b', 'eq'])
     expect(summaryOf()?.operation).toBe('replace')
-    const rewritten = (await entries()).find(({ file }) => file.path === uri('a2'))
+    const rewritten = (await entries()).find(({ file }) => file.path === uriOf('a2'))
     expect(rewritten).toMatchObject({ status: entryStatus.added, sequenceNumber: 1, fileSequenceNumber: 4 })
   })
 
   it('as a vector take the place of the one before and of the positions of that file', async () => {
     await commit({ add: [data('a'), data('b')] })
-    await commit({ add: [positions('p', 1, 'a'), positions('both')] })
+    await commit({ add: [positionDeletes('p', 1, 'a'), positionDeletes('both')] })
     upgrade(3)
-    await commit({ add: [vector('a', 4), vector('b', 44)] })
+    await commit({ add: [deletionVector('a', 4), deletionVector('b', 44)] })
     expect(await live()).toEqual(['44@b', '4@a', 'a', 'b', 'both'].sort())
-    await commit({ add: [vector('a', 84)] })
+    await commit({ add: [deletionVector('a', 84)] })
     expect(await live()).toEqual(['44@b', '84@a', 'a', 'b', 'both'].sort())
     expect(summaryOf()).toMatchObject({ operation: 'delete', 'added-dvs': '1', 'removed-dvs': '1' })
     await commit({ add: [], ...removing('b') })
@@ -171,14 +151,14 @@ describe('deletes', () => {
 describe('an overwrite of partitions', () => {
   it('replaces what is in those of the new files', async () => {
     await commit({ add: [data('a', 1), data('b', 2), data('n', null)] })
-    await commit({ add: [positions('p', 1), positions('q', 2)] })
+    await commit({ add: [positionDeletes('p', 1), positionDeletes('q', 2)] })
     await commit({ add: [data('c', 1), data('m', null)], replacePartitions: true })
     expect(await live()).toEqual(['b', 'c', 'm', 'q'])
     expect(summaryOf()).toMatchObject({ operation: 'overwrite', 'replace-partitions': 'true' })
   })
 
   it('replaces everything in a table without partitions', async () => {
-    metadata = TableTransaction.create(store, { location: store.uri('u'), rows, partitioning: [] }).metadata
+    metadata = TableTransaction.create(store, { location: store.uri('u'), rows: idAndDay, partitioning: [] }).metadata
     const whole = (name: string) => ({ ...data(name), partition: [] })
     await commit({ add: [whole('a'), whole('b')] })
     await commit({ add: [whole('c')], replacePartitions: true })
@@ -237,7 +217,7 @@ describe('tables of version 1', () => {
     expect(refSnapshot(metadata)).not.toHaveProperty('sequence-number')
     expect(metadata['last-sequence-number']).toBe(0)
     expect((await entries()).map(({ sequenceNumber }) => sequenceNumber)).toEqual([0, 0, 0])
-    expect(await codeOf({ add: [positions('p')] })).toBe('PHLO_ICEBERG_INVALID')
+    expect(await codeOf({ add: [positionDeletes('p')] })).toBe('PHLO_ICEBERG_INVALID')
   })
 })
 
@@ -249,7 +229,7 @@ describe('tables of version 3', () => {
     await commit({ add: [data('c', 1, { firstRowId: 3 })] })
     await commit({ add: [data('d')], ...removing('a') })
     const ids = Object.fromEntries((await entries()).map(({ file }) => [file.path, file.firstRowId]))
-    expect(ids).toEqual({ [uri('a')]: 0, [uri('b')]: 10, [uri('c')]: 20, [uri('d')]: 30 })
+    expect(ids).toEqual({ [uriOf('a')]: 0, [uriOf('b')]: 10, [uriOf('c')]: 20, [uriOf('d')]: 30 })
     // Room is left for the rows that stayed beside the removed file.
     expect(metadata['next-row-id']).toBe(50)
   })
@@ -259,7 +239,7 @@ describe('tables of version 3', () => {
     upgrade(3)
     await commit({ add: [data('b')] })
     const ids = Object.fromEntries((await entries()).map(({ file }) => [file.path, file.firstRowId]))
-    expect(ids).toEqual({ [uri('b')]: 0, [uri('a')]: 10 })
+    expect(ids).toEqual({ [uriOf('b')]: 0, [uriOf('a')]: 10 })
   })
 })
 
@@ -269,11 +249,11 @@ describe('new files are refused', () => {
     ['of another partitioning', 2, () => [{ ...data('a'), partition: [] }]],
     ['of a spec that is not there', 2, () => [{ ...data('a'), specId: 7 }]],
     ['of a sequence number from the future', 2, () => [data('a', 1, { sequenceNumber: 2 })]],
-    ['as vectors in version 2', 2, () => [vector('a')]],
-    ['as positions in version 3', 3, () => [positions('p')]],
-    ['as two vectors for a data file', 3, () => [vector('a', 4), vector('a', 44)]],
-    ['as a vector without a place', 3, () => [{ ...positions('p', 1, 'a'), format: 'PUFFIN' }]],
-    ['as equality deletes of no column', 3, () => [{ ...equality('e'), equalityIds: [] }]],
+    ['as vectors in version 2', 2, () => [deletionVector('a')]],
+    ['as positions in version 3', 3, () => [positionDeletes('p')]],
+    ['as two vectors for a data file', 3, () => [deletionVector('a', 4), deletionVector('a', 44)]],
+    ['as a vector without a place', 3, () => [{ ...positionDeletes('p', 1, 'a'), format: 'PUFFIN' }]],
+    ['as equality deletes of no column', 3, () => [{ ...equalityDeletes('e'), equalityIds: [] }]],
   ])('%s', async (_name, version, add) => {
     if (version === 3) upgrade(3)
     expect(await codeOf({ add: add() })).toBe('PHLO_ICEBERG_INVALID')

@@ -1,6 +1,7 @@
 import type { SnapshotOperation } from '@phlo/ports'
 import type { DataFile, ManifestFile } from '../manifest/data-file.js'
 import type { BoundPartitionField } from '../partition/partition-spec.js'
+import type { CommitValidation } from './validation.js'
 
 /** A file that a commit adds. */
 export interface AddedFile extends DataFile {
@@ -36,6 +37,8 @@ export interface SnapshotChange {
   readonly replacePartitions?: boolean
   /** False for a fast append: no small manifests are merged, whatever the table's properties say. Default true. */
   readonly mergeManifests?: boolean
+  /** Which changes of others stand against this one. Without it, none against an append. */
+  readonly validation?: CommitValidation
   /** Default: by what is added and removed. `replace` is for a rewrite of the same rows. Spec: "Snapshots", `operation`. */
   readonly operation?: SnapshotOperation
   /** Added to the snapshot's summary. */

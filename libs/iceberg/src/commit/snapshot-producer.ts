@@ -9,7 +9,7 @@ import {
   type TableUpdate,
 } from '@phlo/ports'
 import { invalid } from '../invalid.js'
-import { fileContent, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
+import { fileContent, type FormatVersion, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
 import { countEntries, hasCounts, writeManifestList } from '../manifest/manifest-list.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { mainTableBranch, refSnapshot, snapshotById } from '../metadata/metadata.js'
@@ -21,6 +21,7 @@ import { ManifestMerge } from './manifest-merge.js'
 import { ManifestWriter, unassigned, writtenVersion } from './manifest-writer.js'
 import type { SnapshotChange } from './snapshot-change.js'
 import { SummaryBuilder } from './snapshot-summary.js'
+import { ChangeValidation } from './validation.js'
 
 /** A snapshot that is written but not yet committed. */
 export interface StagedSnapshot {
@@ -39,12 +40,16 @@ function newSnapshotId(): bigint {
  * commit it. Manifests that are still right are used again.
  */
 export class SnapshotProducer {
-  private readonly snapshotId = newSnapshotId()
+  readonly snapshotId = newSnapshotId()
   private readonly writer: ManifestWriter
-  private readonly merge: ManifestMerge
+  private merge: ManifestMerge
+  private readonly validation: ChangeValidation
   private attempts = 0
+  private version: FormatVersion | undefined
   private added: readonly ManifestFile[] | undefined
   private readonly filtered = new Map<string, FilteredManifest>()
+  /** URIs of what the last attempt needs of what was written. */
+  private kept: ReadonlySet<string> = new Set()
 
   private readonly store: ObjectStore
   private readonly change: SnapshotChange
@@ -54,16 +59,24 @@ export class SnapshotProducer {
     this.change = change
     this.writer = new ManifestWriter(store, this.snapshotId)
     this.merge = new ManifestMerge(this.writer, this.snapshotId)
+    this.validation = new ChangeValidation(change)
+  }
+
+  /** Keys of files that were written and that the last attempt does not need, or of all that were written. */
+  abandoned(which: 'unneeded' | 'all'): string[] {
+    return [...this.writer.written].filter((key) => which === 'all' || !this.kept.has(this.store.uri(key)))
   }
 
   /**
    * The snapshot on top of the branch as `metadata` has it, and the updates that commit it. Nothing is visible before
    * that. `metadata` may be that of a table which is about to be created.
    */
-  async stage(metadata: TableMetadata, now: number): Promise<StagedSnapshot> {
+  async stage(metadata: TableMetadata, now: number, since?: ChangedSince): Promise<StagedSnapshot> {
     const { change, snapshotId } = this
     const version = writtenVersion(metadata)
-    checkAddedFiles(change.add, metadata)
+    if (version !== this.version) this.forget()
+    this.version = version
+    checkAddedFiles(change, metadata)
     const branch = targetBranch(metadata, change)
     const { parent } = branch
     const sequenceNumber = version === 1 ? 0 : metadata['last-sequence-number'] + 1
@@ -74,6 +87,7 @@ export class SnapshotProducer {
     const files = new TableFiles(this.store, metadata)
     const filtered = parent ? await this.filter(files, parent, summary) : []
     this.requireRemoved(filtered)
+    if (since) await this.validate(new TableFiles(this.store, since.base), since, filtered)
     const all = [...this.added, ...filtered.map(({ manifest }) => manifest)]
     const merged: ManifestFile[] = []
     for (const kind of [0, 1] as const) {
@@ -111,6 +125,7 @@ export class SnapshotProducer {
       ...(firstRowId !== undefined &&
         nextRowId !== undefined && { 'first-row-id': firstRowId, 'added-rows': nextRowId - firstRowId }),
     }
+    this.kept = new Set([...manifests.map(({ path }) => path), snapshot['manifest-list'] as string])
     return {
       snapshot,
       updates: [
@@ -154,6 +169,22 @@ export class SnapshotProducer {
     return all
   }
 
+  /** Manifests of another format version are not used again. */
+  private forget(): void {
+    this.added = undefined
+    this.filtered.clear()
+    this.merge = new ManifestMerge(this.writer, this.snapshotId)
+  }
+
+  private async validate(files: TableFiles, since: ChangedSince, filtered: readonly FilteredManifest[]): Promise<void> {
+    const branch = this.change.branch ?? mainTableBranch
+    const head = branchHead(since.base, branch)
+    const concurrent = this.validation.concurrent(files, since.base, since.started(branch), head)
+    if (!concurrent) return
+    const removed = filtered.flatMap((item) => item.removed).filter(({ content }) => content === fileContent.data)
+    await this.validation.check(concurrent, files, removed)
+  }
+
   private requireRemoved(filtered: readonly FilteredManifest[]): void {
     const wanted = this.change.removePaths
     if (!wanted || wanted.size === 0) return
@@ -166,6 +197,17 @@ export class SnapshotProducer {
       })
     }
   }
+}
+
+/** The table that others have left, and where its branches stood when the change was made. */
+export interface ChangedSince {
+  readonly base: TableMetadata
+  readonly started: (branch: string) => bigint | undefined
+}
+
+/** The snapshot that a branch stands at, or will begin at. */
+export function branchHead(metadata: TableMetadata, branch: string): bigint | undefined {
+  return (refSnapshot(metadata, branch) ?? refSnapshot(metadata))?.['snapshot-id']
 }
 
 interface TargetBranch {

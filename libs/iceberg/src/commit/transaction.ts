@@ -1,10 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import type { IcebergSchema, ObjectStore, RowSchema, TableMetadata, TableRequirement, TableUpdate } from '@phlo/ports'
+import {
+  type IcebergSchema,
+  type ObjectStore,
+  PhloError,
+  type RowSchema,
+  type TableMetadata,
+  type TableRequirement,
+  type TableUpdate,
+} from '@phlo/ports'
+import { conflict } from './conflict.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { newPartitionSpec, type PartitionColumn, specById } from '../partition/partition-spec.js'
-import { evolveSchema, newSchema, replaceSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
+import { evolveSchema, indexById, newSchema, replaceSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
 import type { SnapshotChange } from './snapshot-change.js'
-import { SnapshotProducer } from './snapshot-producer.js'
+import { branchHead, type ChangedSince, SnapshotProducer } from './snapshot-producer.js'
 import { applyUpdates } from '../metadata/updates.js'
 
 export interface NewTable {
@@ -15,25 +24,36 @@ export interface NewTable {
   readonly properties?: Readonly<Record<string, string>>
 }
 
+/** Updates of a table's metadata, and what has to hold for them. */
+export interface MetadataChange {
+  readonly updates: readonly TableUpdate[]
+  readonly requirements?: readonly TableRequirement[]
+}
+
+/** Does its change again on newer metadata: `working` with the steps before it, on top of `since.base`. */
+type Step = (working: TableMetadata, since: ChangedSince) => MetadataChange | Promise<MetadataChange>
+
 /**
- * Changes of one table that are committed together: schema, properties, a snapshot. It writes manifests, commits
- * nothing: the caller hands `requirements` and `updates` to a catalog.
+ * Changes of one table that are committed together: schema, properties, snapshots, refs. It writes manifests, commits
+ * nothing: the caller hands `requirements` and `updates` to a catalog, best by {@link commitWithRetry}.
  */
 export class TableTransaction {
   private working: TableMetadata
-  private readonly allUpdates: TableUpdate[] = []
-  private readonly allRequirements: TableRequirement[]
+  private allUpdates: TableUpdate[] = []
+  private allRequirements: TableRequirement[]
+  private readonly steps: Step[] = []
+  private readonly producers: SnapshotProducer[] = []
 
   private readonly store: ObjectStore
+  /** The table when the transaction started. */
+  private readonly original: TableMetadata | undefined
   private readonly now: number
 
   private constructor(store: ObjectStore, base: TableMetadata | undefined, first: readonly TableUpdate[], now: number) {
     this.store = store
+    this.original = base
     this.now = now
-
-    this.allRequirements = base
-      ? [{ type: 'assert-table-uuid', uuid: base['table-uuid'] }]
-      : [{ type: 'assert-create' }]
+    this.allRequirements = firstRequirements(base)
     this.working = applyUpdates(base, first, { now })
     this.allUpdates.push(...first)
   }
@@ -72,63 +92,191 @@ export class TableTransaction {
     return this.allRequirements
   }
 
-  /** Follows the wanted columns with safe changes. Throws PHLO_SCHEMA_BREAKING when others would be needed. */
-  evolve(rows: RowSchema, table: string): readonly SchemaChange[] {
-    const current = currentSchema(this.working)
-    const evolution = requireSafe(evolveSchema(current, this.working['last-column-id'], rows), table)
-    if (evolution.schema !== current) {
-      this.apply(this.schemaUpdates(evolution.schema))
-    }
-    return evolution.changes
+  /** Ids of the snapshots that the transaction adds. */
+  get snapshotIds(): readonly bigint[] {
+    return this.producers.map(({ snapshotId }) => snapshotId)
   }
 
-  private schemaUpdates(schema: IcebergSchema): readonly TableUpdate[] {
-    this.require([{ type: 'assert-current-schema-id', 'current-schema-id': this.working['current-schema-id'] }])
-    return [
-      { action: 'add-schema', schema },
-      { action: 'set-current-schema', 'schema-id': -1 },
-    ]
+  /** Follows the wanted columns with safe changes. Throws PHLO_SCHEMA_BREAKING when others would be needed. */
+  evolve(rows: RowSchema, table: string): readonly SchemaChange[] {
+    let changes: readonly SchemaChange[] = []
+    this.changeLayout((working) => {
+      const current = currentSchema(working)
+      const evolution = requireSafe(evolveSchema(current, working['last-column-id'], rows), table)
+      changes = evolution.changes
+      return evolution.schema === current ? { updates: [] } : schemaChange(working, evolution.schema)
+    })
+    return changes
   }
 
   /** Makes the columns and the partitioning exactly those wanted, for a commit that replaces every row. */
   replaceLayout(rows: RowSchema, partitioning: readonly PartitionColumn[]): void {
-    const current = currentSchema(this.working)
-    const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = this.working
-    const schema = replaceSchema(current, this.working['last-column-id'], rows)
-    const spec = newPartitionSpec(schema, partitioning, specs, lastId)
-    const sameSpec = JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)
-    // Together, since the old spec may need a column that the new schema has not.
-    this.apply([
-      ...(schema === current ? [] : this.schemaUpdates(schema)),
-      ...(sameSpec
-        ? []
-        : [
-            { action: 'add-spec' as const, spec },
-            { action: 'set-default-spec' as const, 'spec-id': -1 },
-          ]),
-    ])
+    this.changeLayout((working) => {
+      const current = currentSchema(working)
+      const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = working
+      const schema = replaceSchema(current, working['last-column-id'], rows)
+      const spec = newPartitionSpec(schema, partitioning, specs, lastId)
+      const sameSpec = JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)
+      // Together, since the old spec may need a column that the new schema has not.
+      const { updates = [], requirements = [] } = schema === current ? {} : schemaChange(working, schema)
+      return {
+        updates: [
+          ...updates,
+          ...(sameSpec
+            ? []
+            : [
+                { action: 'add-spec' as const, spec },
+                { action: 'set-default-spec' as const, 'spec-id': -1 },
+              ]),
+        ],
+        requirements,
+      }
+    })
+  }
+
+  /**
+   * Changes schema, partitioning or sort order as `change` says of the table as it is. When the transaction is rebased
+   * it is asked again; a result in which columns or partition fields are others than at first is PHLO_COMMIT_CONFLICT,
+   * since files may have been written for those.
+   */
+  changeLayout(change: (working: TableMetadata) => MetadataChange): void {
+    this.perform(change(this.working))
+    const expected = this.working
+    this.steps.push((working) => {
+      const result = again(change, working)
+      requireSameLayout(expected, applyUpdates(working, result.updates, { now: this.now }))
+      return result
+    })
+  }
+
+  /** Changes metadata as `change` says of the table as it is; asked again when the transaction is rebased. */
+  change(change: (working: TableMetadata) => MetadataChange): void {
+    this.perform(change(this.working))
+    this.steps.push(change)
   }
 
   setProperties(updates: Readonly<Record<string, string>>): void {
-    const changed = Object.entries(updates).filter(([key, value]) => this.working.properties?.[key] !== value)
-    if (changed.length > 0) this.apply([{ action: 'set-properties', updates: Object.fromEntries(changed) }])
+    this.change((working) => {
+      const changed = Object.entries(updates).filter(([key, value]) => working.properties?.[key] !== value)
+      return {
+        updates: changed.length > 0 ? [{ action: 'set-properties', updates: Object.fromEntries(changed) }] : [],
+      }
+    })
   }
 
-  /** Writes a new snapshot's manifests and adds it. Returns its id. */
+  /**
+   * Writes a new snapshot's manifests and adds it. Returns its id. Throws PHLO_COMMIT_CONFLICT when what others did since
+   * the snapshot that the change was made from stands against it.
+   */
   async addSnapshot(change: SnapshotChange): Promise<bigint> {
-    const staged = await new SnapshotProducer(this.store, change).stage(this.working, this.now)
-    this.require(staged.requirements)
-    this.apply(staged.updates)
-    return staged.snapshot['snapshot-id']
+    const producer = new SnapshotProducer(this.store, change)
+    this.producers.push(producer)
+    const step: Step = (working, since) => producer.stage(working, this.now, since)
+    const { original } = this
+    this.perform(await (original ? step(this.working, this.since(original)) : producer.stage(this.working, this.now)))
+    this.steps.push(step)
+    return producer.snapshotId
   }
 
-  /** Of a table that must not exist yet nothing else can be required. */
-  private require(requirements: readonly TableRequirement[]): void {
-    if (this.allRequirements.every(({ type }) => type !== 'assert-create')) this.allRequirements.push(...requirements)
+  /**
+   * Puts the changes on top of newer metadata of the table. Only metadata is written again; data files stay as they are.
+   * `undefined` stands for a table that is not there, as one that is to be created should be.
+   *
+   * Throws PHLO_COMMIT_CONFLICT when they no longer apply, PHLO_TABLE_EXISTS or PHLO_TABLE_NOT_FOUND when there is a table
+   * where there was none or the other way round; the transaction is as it was then.
+   */
+  async rebase(base: TableMetadata | undefined): Promise<void> {
+    if (!this.original) {
+      if (!base) return
+      throw new PhloError('PHLO_TABLE_EXISTS', `There is a table at ${base.location} already`)
+    }
+    if (!base) throw new PhloError('PHLO_TABLE_NOT_FOUND', `The table at ${this.original.location} is gone`)
+    if (base['table-uuid'] !== this.original['table-uuid'])
+      throw conflict('The table was replaced by another of the same name')
+    let working = base
+    const updates: TableUpdate[] = []
+    const requirements = firstRequirements(base)
+    for (const step of this.steps) {
+      const result = await step(working, this.since(base))
+      working = applyUpdates(working, result.updates, { now: this.now })
+      updates.push(...result.updates)
+      addRequirements(requirements, result.requirements)
+    }
+    this.working = working
+    this.allUpdates = updates
+    this.allRequirements = requirements
   }
 
-  private apply(updates: readonly TableUpdate[]): void {
-    this.working = applyUpdates(this.working, updates, { now: this.now })
-    this.allUpdates.push(...updates)
+  /** Deletes manifests and lists that attempts before the last one needed. To be called when the commit has succeeded. */
+  async discardUnneeded(): Promise<void> {
+    await this.discard('unneeded')
   }
+
+  /** Deletes every manifest and list that was written. To be called when the commit certainly has not succeeded. */
+  async discardAll(): Promise<void> {
+    await this.discard('all')
+  }
+
+  private async discard(which: 'unneeded' | 'all'): Promise<void> {
+    const keys = this.producers.flatMap((producer) => producer.abandoned(which))
+    // Files that stay are found as orphans; nothing is wrong with the table.
+    if (keys.length > 0) await this.store.delete(keys).catch(() => undefined)
+  }
+
+  private since(base: TableMetadata): ChangedSince {
+    const { original } = this
+    return { base, started: (branch) => original && branchHead(original, branch) }
+  }
+
+  private perform(change: MetadataChange): void {
+    this.working = applyUpdates(this.working, change.updates, { now: this.now })
+    this.allUpdates.push(...change.updates)
+    if (this.original) addRequirements(this.allRequirements, change.requirements)
+  }
+}
+
+/** Of a table that must not exist yet nothing else can be required. */
+function firstRequirements(base: TableMetadata | undefined): TableRequirement[] {
+  return base ? [{ type: 'assert-table-uuid', uuid: base['table-uuid'] }] : [{ type: 'assert-create' }]
+}
+
+function schemaChange(working: TableMetadata, schema: IcebergSchema): MetadataChange {
+  return {
+    updates: [
+      { action: 'add-schema', schema },
+      { action: 'set-current-schema', 'schema-id': -1 },
+    ],
+    requirements: [{ type: 'assert-current-schema-id', 'current-schema-id': working['current-schema-id'] }],
+  }
+}
+
+/** A change that the newer table does not take conflicts with what made it so. */
+function again(change: (working: TableMetadata) => MetadataChange, working: TableMetadata): MetadataChange {
+  try {
+    return change(working)
+  } catch (error) {
+    throw conflict('Another commit changed the schema or the partitioning', {}, error)
+  }
+}
+
+/** Files that were written for the one layout must be right for the other. Throws PHLO_COMMIT_CONFLICT. */
+function requireSameLayout(expected: TableMetadata, actual: TableMetadata): void {
+  const fields = indexById(currentSchema(actual))
+  for (const [id, { field, path }] of indexById(currentSchema(expected))) {
+    const found = fields.get(id)
+    const same =
+      found?.path.join('.') === path.join('.') && JSON.stringify(found.field.type) === JSON.stringify(field.type)
+    if (!same) throw conflict(`Another commit changed the schema: the column ${path.join('.')} is no longer the same`)
+  }
+  const specOf = (metadata: TableMetadata) =>
+    metadata['partition-specs'].find((spec) => spec['spec-id'] === expected['default-spec-id'])
+  if (JSON.stringify(specOf(actual)?.fields) !== JSON.stringify(specOf(expected)?.fields))
+    throw conflict('Another commit changed the partitioning')
+}
+
+/** Adds what a later step requires. Requirements are on the table before all steps, of which the first one knows. */
+function addRequirements(known: TableRequirement[], added: readonly TableRequirement[] = []): void {
+  const about = (item: TableRequirement) => (item.type === 'assert-ref-snapshot-id' ? `ref ${item.ref}` : item.type)
+  for (const requirement of added)
+    if (!known.some((item) => about(item) === about(requirement))) known.push(requirement)
 }

@@ -1,4 +1,5 @@
 import { PhloError, type SnapshotRef, type TableMetadata } from '@phlo/ports'
+import { ancestors } from '../metadata/ancestry.js'
 import { mainTableBranch, snapshotById } from '../metadata/metadata.js'
 import { numberProperty } from '../metadata/properties.js'
 
@@ -82,16 +83,11 @@ function keepOfBranch(
   const least = ref['min-snapshots-to-keep'] ?? limits.keepLast
   let count = 0
   let keeping = true
-  const byId = new Map((metadata.snapshots ?? []).map((snapshot) => [snapshot['snapshot-id'], snapshot]))
-  const seen = new Set<bigint>()
-  for (let id: bigint | undefined = ref['snapshot-id']; id !== undefined && !seen.has(id);) {
-    seen.add(id)
-    const snapshot = byId.get(id)
-    if (!snapshot) return
+  for (const snapshot of ancestors(metadata, ref['snapshot-id'])) {
+    const id = snapshot['snapshot-id']
     referenced.add(id)
     keeping &&= count++ < least || snapshot['timestamp-ms'] >= oldest
     if (keeping) kept.add(id)
-    id = snapshot['parent-snapshot-id'] ?? undefined
   }
 }
 

@@ -2,19 +2,32 @@ import {
   type Catalog,
   type CatalogChange,
   type CommitOptions,
-  type CommitResult,
   type LoadedTable,
   type ObjectStore,
   type RowSchema,
   type TableIdentifier,
 } from '@phlo/ports'
-import { type PartitionColumn, TableTransaction } from '@phlo/iceberg'
+import {
+  commitWithRetry,
+  type FileRemoval,
+  type PartitionColumn,
+  type SnapshotChange,
+  TableTransaction,
+} from '@phlo/iceberg'
 
 /** A table that is about to be changed: its transaction and, when it exists already, what it was. */
 export interface OpenTable {
   readonly identifier: TableIdentifier
   readonly existing: LoadedTable | undefined
   readonly transaction: TableTransaction
+}
+
+/** Every file of a table. */
+export const everyFile: FileRemoval = { mayHold: () => true, matches: () => true }
+
+/** The change in which files make room whatever they hold by then: nobody has read them, so the last writer wins. */
+export function replacing(files: FileRemoval): Partial<SnapshotChange> {
+  return { remove: files, validation: { isolation: 'none' } }
 }
 
 /** Starts a transaction on the table at the branch, new when there is none. */
@@ -36,29 +49,44 @@ export async function openTable(
   return { identifier, existing, transaction }
 }
 
-/** Commits the transactions of several tables together, with the namespaces that they need. */
+/**
+ * Commits the transactions of several tables together, with the namespaces that they need; on top of what others
+ * committed meanwhile where that does not stand against it. Throws PHLO_COMMIT_CONFLICT otherwise.
+ */
 export async function commitTables(
   catalog: Catalog,
   tables: readonly OpenTable[],
   options: CommitOptions,
-): Promise<CommitResult> {
+): Promise<void> {
   const namespaces = new Map(
     tables
       .filter(({ existing }) => !existing)
       .map(({ identifier }) => [identifier.namespace.join('\u001f'), identifier.namespace]),
   )
-  const changes: CatalogChange[] = [
-    ...[...namespaces.values()].map((namespace): CatalogChange => ({
-      kind: 'create-namespace',
-      namespace,
-      ifNotExists: true,
-    })),
-    ...tables.map(({ identifier, transaction }): CatalogChange => ({
-      kind: 'table',
-      identifier,
-      requirements: transaction.requirements,
-      updates: transaction.updates,
-    })),
-  ]
-  return catalog.commit(changes, options)
+  const loaded = { ...(options.ref !== undefined && { ref: options.ref }) }
+  await commitWithRetry(
+    tables.map(({ transaction }) => transaction),
+    {
+      load: () =>
+        Promise.all(tables.map(async ({ identifier }) => (await catalog.loadTable(identifier, loaded))?.metadata)),
+      commit: async () => {
+        await catalog.commit(
+          [
+            ...[...namespaces.values()].map((namespace): CatalogChange => ({
+              kind: 'create-namespace',
+              namespace,
+              ifNotExists: true,
+            })),
+            ...tables.map(({ identifier, transaction }): CatalogChange => ({
+              kind: 'table',
+              identifier,
+              requirements: transaction.requirements,
+              updates: transaction.updates,
+            })),
+          ],
+          options,
+        )
+      },
+    },
+  )
 }

@@ -1,0 +1,119 @@
+import type { Snapshot, TableMetadata } from '@phlo/ports'
+import { type DataFile, fileContent, isDeletionVector } from '../manifest/data-file.js'
+import type { TableFiles } from '../manifest/table-files.js'
+import { snapshotsBetween } from '../metadata/ancestry.js'
+import type { Expression } from '../scan/expression.js'
+import { ConcurrentChanges, type Concerned } from './concurrent-changes.js'
+import { conflict } from './conflict.js'
+import { AddedPartitions } from './leaving-files.js'
+import type { SnapshotChange } from './snapshot-change.js'
+
+/** How much of what others commit meanwhile stands against a change that removes rows or replaces them. */
+export interface CommitValidation {
+  /**
+   * `serializable`: rows that were added or deleted within the filter; `snapshot`: only deletes, as rows that came later
+   * were not seen anyway; `none`: neither, the last writer wins. Default `serializable`.
+   *
+   * Whatever it is: removed paths, rewritten files and the data files that new deletes refer to have to be as they were.
+   */
+  readonly isolation?: 'serializable' | 'snapshot' | 'none'
+  /** Changes of rows that certainly do not meet it are no conflict. Default: every row is of interest. */
+  readonly filter?: Expression
+  /** The snapshot of the branch that was read to make the change. Default: that at the transaction's start. */
+  readonly from?: bigint
+  /** Data files that new delete files refer to, beside those that the delete files name themselves. */
+  readonly referencedPaths?: ReadonlySet<string>
+}
+
+/**
+ * Checks a change against what others committed since it was made. Throws PHLO_COMMIT_CONFLICT. The rules are those of
+ * the reference implementation, chosen by what the change does.
+ */
+export class ChangeValidation {
+  private readonly rewrites: boolean
+  private readonly addsData: boolean
+  private readonly addsDeletes: boolean
+  private readonly removes: boolean
+
+  private readonly change: SnapshotChange
+
+  constructor(change: SnapshotChange) {
+    this.change = change
+    this.rewrites = change.operation === 'replace'
+    this.addsData = change.add.some(({ content }) => content === fileContent.data)
+    this.addsDeletes = change.add.some(({ content }) => content !== fileContent.data)
+    this.removes =
+      change.remove !== undefined ||
+      change.replacePartitions === true ||
+      (change.removePaths !== undefined && change.removePaths.size > 0)
+  }
+
+  /**
+   * What others did between the snapshot that the change was made from and the branch's newest, `undefined` when it is
+   * of no interest.
+   */
+  concurrent(files: TableFiles, base: TableMetadata, started: bigint | undefined, head: bigint | undefined) {
+    const { validation = {} } = this.change
+    const blind = validation.isolation === 'none' && !this.rewrites && !this.addsDeletes
+    if (blind || !(this.removes || this.addsDeletes || this.change.validation)) return undefined
+    const from = validation.from ?? started
+    if (from === head) return undefined
+    const between: Snapshot[] | undefined = snapshotsBetween(base, from, head)
+    if (!between) {
+      throw conflict('The branch no longer holds the snapshot that the change was made from', {
+        ...(from !== undefined && { snapshot: from }),
+      })
+    }
+    return new ConcurrentChanges(files, between)
+  }
+
+  /** `removed` are the data files that leave with the change. */
+  async check(concurrent: ConcurrentChanges, files: TableFiles, removed: readonly DataFile[]): Promise<void> {
+    await this.checkReferences(concurrent)
+    if (this.rewrites) return this.checkRewrite(concurrent, removed)
+    const { validation = {}, replacePartitions, remove, add } = this.change
+    const { isolation = 'serializable', filter = { op: 'true' } } = validation
+    if (isolation === 'none') return
+    const concerned: Concerned = replacePartitions ? { partitions: new AddedPartitions(add, files) } : { filter }
+    if (isolation === 'serializable')
+      refuse(await concurrent.addedData(concerned), 'added rows that the change had to see')
+    const byRule = replacePartitions === true || remove !== undefined
+    if (byRule) refuse(await concurrent.removedData(concerned), 'removed files that the change is about')
+    // New versions of rows must not bring back what others deleted.
+    if (byRule || (this.addsDeletes && this.addsData))
+      refuse(await concurrent.addedDeletes(concerned), 'deleted rows that the change is about')
+    refuse(
+      await concurrent.deletedFrom(removed, filter, { ignoreEqualityDeletes: false }),
+      'deleted rows of a file that the change replaces',
+    )
+  }
+
+  private async checkReferences(concurrent: ConcurrentChanges): Promise<void> {
+    if (!this.addsDeletes) return
+    const deletes = this.change.add.filter(({ content }) => content !== fileContent.data)
+    const referenced = new Set([
+      ...deletes.flatMap(({ referencedDataFile: path }) => (path === undefined ? [] : [path])),
+      ...(this.change.validation?.referencedPaths ?? []),
+    ])
+    // A mere delete has nothing left to do for a file that somebody deleted whole.
+    if (referenced.size > 0)
+      refuse(await concurrent.removedOf(referenced, !this.addsData), 'removed a file of which the change deletes rows')
+    const covered = new Set(deletes.filter(isDeletionVector).map(({ referencedDataFile: path }) => path as string))
+    if (covered.size > 0)
+      refuse(await concurrent.addedVector(covered), 'deleted rows of a file of which the change deletes rows')
+  }
+
+  private async checkRewrite(concurrent: ConcurrentChanges, removed: readonly DataFile[]): Promise<void> {
+    const data = this.change.add.filter(({ content }) => content === fileContent.data)
+    // Rows that keep their old sequence number stay subject to equality deletes made since.
+    const ignoreEqualityDeletes = data.length > 0 && data.every((file) => file.sequenceNumber !== undefined)
+    refuse(
+      await concurrent.deletedFrom(removed, { op: 'true' }, { ignoreEqualityDeletes }),
+      'deleted rows of a file that was rewritten',
+    )
+  }
+}
+
+function refuse(file: DataFile | undefined, what: string): void {
+  if (file) throw conflict(`Another commit ${what}: ${file.path}`, { file: file.path })
+}
