@@ -514,6 +514,15 @@ def arrow_of(table, rows):
     )
 
 
+def write_parquet(request):
+    """A Parquet file without field ids."""
+    from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+    schema = Schema.model_validate(request["schema"])
+    rows = [{f.name: logical(row.get(f.name), f.field_type) for f in schema.fields} for row in request["rows"]]
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema_to_pyarrow(schema, include_field_ids=False)), request["path"])
+
+
 def write(request):
     table = catalog_of(request["folder"]).load_table(f"py.{request['name']}")
     mode = request["mode"]
@@ -559,6 +568,7 @@ operations = {
         decode_values,
         create,
         register,
+        write_parquet,
         write,
     ]
 }

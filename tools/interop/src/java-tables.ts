@@ -15,7 +15,7 @@ interface Layout {
 }
 
 /** A schema of optional columns, but for types that end in `!`, with ids in order from 1. */
-function schemaOf(types: Readonly<Record<string, IcebergType>>): IcebergSchema {
+export function schemaOf(types: Readonly<Record<string, IcebergType>>): IcebergSchema {
   return {
     type: 'struct',
     'schema-id': 0,
@@ -123,7 +123,9 @@ export class JavaHistory {
   async step(step: WriteStep, rows: readonly Row[], without = this.without): Promise<void> {
     const [snapshotId] = await this.tables.change(this.name, step)
     await this.tables.expectRows(this.name, rows, { without })
-    if (snapshotId) this.snapshots.push({ snapshotId, rows, without })
+    // A change of the schema makes no snapshot.
+    const known = this.snapshots.some((snapshot) => snapshot.snapshotId === snapshotId)
+    if (snapshotId && !known) this.snapshots.push({ snapshotId, rows, without })
   }
 
   /** Every snapshot still has the rows that it had. */

@@ -143,6 +143,10 @@ export class Witness {
   async register(folder: string, name: string, metadata: string): Promise<void> {
     await this.ask('register', { folder, name, metadata })
   }
+  /** Writes a Parquet file whose columns have names and no field ids. */
+  async writeParquet(file: string, schema: IcebergSchema, rows: readonly CanonicalRow[]): Promise<void> {
+    await this.ask('write_parquet', { path: file, schema, rows })
+  }
   /** Changes the table with PyIceberg; gives the path of its new metadata. */
   async write(folder: string, name: string, change: Readonly<Record<string, unknown>>): Promise<string> {
     const { metadata } = await this.ask<{ metadata: string }>('write', { folder, name, ...change })
