@@ -1,8 +1,8 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
-import { type DataFile, fileContent, planScan, TableTransaction } from '@phlo/iceberg'
-import type { ObjectStore, RowSchema, Snapshot, TableIdentifier, TableUpdate } from '@phlo/ports'
+import { type DataFile, fileContent, planScan, serializeMetadata, TableTransaction } from '@phlo/iceberg'
+import type { ObjectStore, RowSchema, TableIdentifier, TableMetadata } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
 import { BenchError } from '../bench-error.js'
 import { type BenchCase, type CaseContext, type Findings, judge, type Measure } from '../case.js'
@@ -65,32 +65,12 @@ class Table {
       ],
       { message: 'Table' },
     )
-    await catalog.commit([{ kind: 'table', identifier, requirements: [], updates: await this.past(catalog) }], {
-      message: 'History',
-    })
-  }
-
-  /** Snapshots as that many appends leave them behind. No commit reads their manifest lists, so that there are none. */
-  private async past(catalog: EmbeddedCatalog): Promise<TableUpdate[]> {
     const table = await catalog.loadTable(identifier)
-    const first = table?.metadata.snapshots?.[0]
-    if (!first) throw new BenchError('The table has no snapshot')
-    const updates: TableUpdate[] = []
-    let parent = first
-    for (let count = 1; count < this.history; count++) {
-      const snapshot: Snapshot = {
-        ...first,
-        'snapshot-id': first['snapshot-id'] + BigInt(count) * 1_000_003n,
-        'parent-snapshot-id': parent['snapshot-id'],
-        'sequence-number': (first['sequence-number'] ?? 0) + count,
-      }
-      updates.push(
-        { action: 'add-snapshot', snapshot },
-        { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshot['snapshot-id'] },
-      )
-      parent = snapshot
-    }
-    return updates
+    const key = table && store.key(table.metadataLocation)
+    if (!table || key === undefined) throw new BenchError('The table is not there')
+    await writeFile(path.join(this.folder, key), serializeMetadata(withHistory(table.metadata, this.history)))
+    // Nobody has read the file that was replaced.
+    this.catalog = undefined
   }
 
   async append(): Promise<number> {
@@ -122,6 +102,32 @@ class Table {
     if (table) for await (const _task of planScan(store, table.metadata)) files++
     if (snapshots !== this.history + this.appended || files !== 1 + this.appended)
       throw new BenchError(`${this.name} has ${snapshots} snapshots and ${files} files after ${this.appended} appends`)
+  }
+}
+
+/** Snapshots as that many appends leave them behind. No append reads the manifest lists of older ones: there are none. */
+function withHistory(metadata: TableMetadata, count: number): TableMetadata {
+  const [first] = metadata.snapshots ?? []
+  if (!first) throw new BenchError('The table has no snapshot')
+  const id = (index: number) => first['snapshot-id'] - BigInt(index) * 1_000_003n
+  const sequence = (index: number) => (first['sequence-number'] ?? 0) + index
+  const snapshots = Array.from({ length: count }, (_, index) => ({
+    ...first,
+    ...(index > 0 && { 'parent-snapshot-id': id(index - 1) }),
+    'snapshot-id': id(index),
+    'sequence-number': sequence(index),
+  }))
+  const current = id(count - 1)
+  return {
+    ...metadata,
+    snapshots,
+    'snapshot-log': snapshots.map((item) => ({
+      'timestamp-ms': item['timestamp-ms'],
+      'snapshot-id': item['snapshot-id'],
+    })),
+    'current-snapshot-id': current,
+    'last-sequence-number': sequence(count - 1),
+    refs: { main: { type: 'branch', 'snapshot-id': current } },
   }
 }
 
