@@ -11,7 +11,19 @@ export {
   type ManifestEntry,
   type ManifestFile,
 } from './manifest/data-file.js'
-export type { ComparisonOp, Expression } from './scan/expression.js'
+export type { DeleteFile } from './scan/delete-index.js'
+export {
+  bindExpression,
+  type BindOptions,
+  type BoundExpression,
+  type BoundPredicate,
+  type ComparisonOp,
+  type Expression,
+} from './scan/expression.js'
+export { type FileStatistics, statisticsOf } from './manifest/file-statistics.js'
+export { fileMayMatch, fileMustMatch } from './scan/pruning.js'
+export { combineTasks, type ScanSplit, type SplitOptions } from './scan/split.js'
+export { type SelectedSnapshot, selectSnapshot, type SnapshotSelection } from './metadata/select-snapshot.js'
 export {
   currentSchema,
   mainTableBranch,
@@ -52,7 +64,6 @@ export {
   type SchemaChange,
   type SchemaEvolution,
 } from './schema/schema.js'
-export { type DeleteFile } from './scan/delete-index.js'
 export type { AddedFile, FileRemoval, SnapshotChange } from './commit/snapshot-change.js'
 export { partitionKey } from './manifest/partition-key.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'

@@ -13,7 +13,8 @@ import type { TableFiles } from '../manifest/table-files.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { deleteColumnIds, DeleteIndex } from '../scan/delete-index.js'
 import { type BoundExpression, bindExpression, type Expression, referencedFields } from '../scan/expression.js'
-import { fileMayMatch, manifestMayMatch, partitionMayMatch, projectFilter } from '../scan/pruning.js'
+import { projectFilter } from '../scan/projection.js'
+import { fileMayMatch, manifestMayMatch, partitionMayMatch } from '../scan/pruning.js'
 import type { AddedPartitions } from './leaving-files.js'
 
 /** The rows that a check is about: those that may meet a filter, or those of partitions. */
@@ -81,7 +82,7 @@ export class ConcurrentChanges {
       if (!(options.ignoreEqualityDeletes && entry.file.content === fileContent.equalityDeletes)) added.push(entry)
     }
     if (added.length === 0) return undefined
-    const index = new DeleteIndex(added, (specId) => this.files.spec(specId).length === 0)
+    const index = new DeleteIndex(added, this.files)
     // All of them are younger than the data files, whatever their numbers.
     return dataFiles.find((file) => index.of(file, 0).length > 0)
   }

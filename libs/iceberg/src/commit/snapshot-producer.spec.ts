@@ -267,7 +267,7 @@ describe('scans', () => {
       snapshotId: 1n,
       parentSnapshotId: undefined,
       sequenceNumber: 1,
-      manifests: [{ ...manifest!, content: 1 }],
+      manifests: [manifest!, { ...manifest!, content: 1 }],
     })
     await store.put(listKey, mislabelled)
     await expect(planned()).rejects.toMatchObject({ code: 'PHLO_ICEBERG_INVALID' })

@@ -325,6 +325,7 @@ function entryWant(partition: Want, statistics: ManifestProjection['statistics']
     [102, { as: 'partition', want: partition }],
     [103, { as: 'recordCount', want: 'value' }],
     [104, { as: 'fileSize', want: 'value' }],
+    [132, { as: 'splitOffsets', want: { list: 'value' } }],
     [135, { as: 'equalityIds', want: { list: 'value' } }],
     [142, { as: 'firstRowId', want: 'value' }],
     [143, { as: 'referencedDataFile', want: 'value' }],
@@ -334,7 +335,6 @@ function entryWant(partition: Want, statistics: ManifestProjection['statistics']
   if (all) {
     file.set(108, { as: 'columnSizes', want: counts })
     file.set(131, { as: 'keyMetadata', want: 'value' })
-    file.set(132, { as: 'splitOffsets', want: { list: 'value' } })
     file.set(140, { as: 'sortOrderId', want: 'value' })
   }
   if (all || statistics.size > 0) {

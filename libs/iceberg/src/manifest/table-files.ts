@@ -4,12 +4,19 @@ import { invalid } from '../invalid.js'
 import { readManifest, type ManifestProjection } from './manifest.js'
 import { readManifestList } from './manifest-list.js'
 import { currentSchema } from '../metadata/metadata.js'
+import { readAhead } from './read-ahead.js'
 import { readObject } from '../read-object.js'
 import { type BoundPartitionField, bindSpec, specById } from '../partition/partition-spec.js'
+import { indexById, type IndexedField } from '../schema/schema.js'
+import { type Primitive, parsePrimitive } from '../types/primitive.js'
+
+/** Enough to hide a store's latency behind the decoding, few enough to hold in memory. */
+const manifestsAhead = 4
 
 /** Reads a table's manifest lists and manifests. Files are immutable, so the small ones of one instance are kept. */
 export class TableFiles {
   private readonly specs = new Map<number, BoundPartitionField[]>()
+  private columns: ReadonlyMap<number, IndexedField>[] | undefined
 
   readonly store: ObjectStore
   readonly metadata: TableMetadata
@@ -33,6 +40,21 @@ export class TableFiles {
     yield* readManifest(await readObject(this.store, manifest.path), manifest, this.spec(manifest.specId), projection)
   }
 
+  /**
+   * The manifests in their order, each with its entries, one manifest after the other. A few are fetched ahead.
+   */
+  async *open(
+    manifests: readonly ManifestFile[],
+    projectionOf: (manifest: ManifestFile) => ManifestProjection | undefined = () => undefined,
+  ): AsyncGenerator<{ readonly manifest: ManifestFile; readonly entries: Iterable<ManifestEntry> }> {
+    const fetched = readAhead(manifests, manifestsAhead, async (manifest) => ({
+      manifest,
+      bytes: await readObject(this.store, manifest.path),
+    }))
+    for await (const { manifest, bytes } of fetched)
+      yield { manifest, entries: readManifest(bytes, manifest, this.spec(manifest.specId), projectionOf(manifest)) }
+  }
+
   /** The partition spec with that id, bound to the schema. */
   spec(id: number): BoundPartitionField[] {
     let bound = this.specs.get(id)
@@ -41,6 +63,13 @@ export class TableFiles {
       this.specs.set(id, bound)
     }
     return bound
+  }
+
+  /** The type of the column with that id, also of one that was dropped; `undefined` for none, and for nested types. */
+  columnType(fieldId: number): Primitive | undefined {
+    this.columns ??= [this.schema, ...this.metadata.schemas.toReversed()].map(indexById)
+    const type = this.columns.map((index) => index.get(fieldId)?.field.type).find((found) => found !== undefined)
+    return typeof type === 'string' ? parsePrimitive(type) : undefined
   }
 }
 

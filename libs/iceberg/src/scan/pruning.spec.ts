@@ -7,49 +7,16 @@ import { bindExpression, type BoundExpression, type ComparisonOp, type Expressio
 import { statisticsOf } from '../manifest/file-statistics.js'
 import { summarizePartitions } from '../manifest/manifest-list.js'
 import { type BoundPartitionField, bindSpec } from '../partition/partition-spec.js'
-import { fileMayMatch, manifestMayMatch, partitionMayMatch, projectFilter } from './pruning.js'
+import { projectFilter } from './projection.js'
+import { fileMayMatch, fileMustMatch, manifestMayMatch, partitionMayMatch } from './pruning.js'
+import { SpecFilter } from './residual.js'
 import { primitives, valuesOf } from '../testing/arbitraries.js'
+import { type Cell, meets as rowMeets } from '../testing/meets.js'
 import { applyTransform, parseTransform, resultType } from '../partition/transform.js'
 import { formatPrimitive, parsePrimitive, type Primitive } from '../types/primitive.js'
 import { compareValues, formatValue, type Value } from '../types/value.js'
 
-type Cell = Value | null
-
-/** As engines compare: NaN is equal to itself and above every number, the zeros are equal. */
-function compare(a: Value, b: Value): number {
-  const [x, y] = [Number.isNaN(a), Number.isNaN(b)]
-  if (x || y) return Number(x) - Number(y)
-  return a === b ? 0 : compareValues(a, b)
-}
-
-/** Does a row with this value meet the filter? Unknown, as SQL has it for NULL, is no. */
-function meets(filter: BoundExpression, cell: Cell): boolean {
-  switch (filter.op) {
-    case 'true':
-      return true
-    case 'false':
-      return false
-    case 'and':
-      return meets(filter.left, cell) && meets(filter.right, cell)
-    case 'or':
-      return meets(filter.left, cell) || meets(filter.right, cell)
-    case 'is-null':
-      return cell === null
-    case 'not-null':
-      return cell !== null
-    case 'in':
-      return cell !== null && filter.values.some((value) => compare(cell, value) === 0)
-    case 'not-in':
-      return cell !== null && filter.values.every((value) => compare(cell, value) !== 0)
-    default: {
-      if (cell === null) return false
-      const order = compare(cell, filter.value)
-      return { lt: order < 0, lte: order <= 0, gt: order > 0, gte: order >= 0, eq: order === 0, neq: order !== 0 }[
-        filter.op
-      ]
-    }
-  }
-}
+const meets = (filter: BoundExpression, cell: Cell) => rowMeets(filter, () => cell)
 
 function filtersOf(type: Primitive, values: fc.Arbitrary<Value>): fc.Arbitrary<Expression> {
   const input = values.map((value) => (type.kind === 'boolean' ? (value as boolean) : formatValue(type, value)))
@@ -63,6 +30,20 @@ function filtersOf(type: Primitive, values: fc.Arbitrary<Value>): fc.Arbitrary<E
         value: input,
       }),
       fc.record({ op: fc.constantFrom('is-null' as const, 'not-null' as const), column: fc.constant(column) }),
+      ...(type.kind === 'float' || type.kind === 'double'
+        ? [fc.record({ op: fc.constantFrom('is-nan' as const, 'not-nan' as const), column: fc.constant(column) })]
+        : []),
+      ...(type.kind === 'string'
+        ? [
+            fc.record({
+              op: fc.constantFrom('starts-with' as const, 'not-starts-with' as const),
+              column: fc.constant(column),
+              value: fc
+                .tuple(values, fc.nat({ max: 5 }))
+                .map(([text, length]) => [...(text as string)].slice(0, length).join('')),
+            }),
+          ]
+        : []),
       fc.record({
         op: fc.constantFrom('in' as const, 'not-in' as const),
         column: fc.constant(column),
@@ -113,6 +94,9 @@ function fileOf(
   }
 }
 
+/** What pruning looks at. */
+const glanceOf = (file: DataFile) => ({ ...statisticsOf(file), partition: file.partition })
+
 const transforms = ['identity', 'void', 'year', 'month', 'day', 'hour', 'bucket[3]', 'truncate[3]', 'truncate[1]']
 const specs = primitives.flatMap((type) =>
   transforms
@@ -142,7 +126,7 @@ describe('pruning', () => {
   const known = fc.subarray(['values', 'nulls', 'nans', 'bounds', 'summary']).map((list) => new Set(list))
 
   it.each(specs.map(([transform, type]) => [transform, formatPrimitive(type)]))(
-    'by %s of %s never drops a manifest or file that holds a row that is wanted',
+    'by %s of %s never drops a row that is wanted, nor keeps one that is not',
     (transform, typeText) => {
       const type = parsePrimitive(typeText)
       const spec = boundSpec(transform, type)
@@ -183,6 +167,15 @@ describe('pruning', () => {
           })
           const wanted = [...groups.values()].map((group) => group.cells.some((cell) => meets(filter, cell)))
           expect(wanted.filter((is, index) => is && !kept[index])).toEqual([])
+          // What is left of the filter says the same of every row, and all of them are wanted where a file must match.
+          const specFilter = new SpecFilter(filter, spec)
+          for (const [index, group] of [...groups.values()].entries()) {
+            const residual = specFilter.residual(glanceOf(files[index]!))
+            const same = group.cells.map((cell) => meets(residual, cell) === meets(filter, cell))
+            expect(same).toEqual(group.cells.map(() => true))
+            if (fileMustMatch(filter, statisticsOf(files[index]!)))
+              expect(group.cells.every((cell) => meets(filter, cell))).toBe(true)
+          }
         }),
         { numRuns: 150 },
       )
@@ -230,6 +223,79 @@ describe('pruning', () => {
     )
   })
 
+  it.each<[string, Expression, readonly Cell[], boolean]>([
+    ['above its bounds', { op: 'lt', column: 'v', value: 10 }, [5, 9], true],
+    ['at the upper bound', { op: 'lt', column: 'v', value: 9 }, [5, 9], false],
+    ['at the upper bound, inclusive', { op: 'lte', column: 'v', value: 9 }, [5, 9], true],
+    ['below its bounds', { op: 'gt', column: 'v', value: 4 }, [5, 9], true],
+    ['at the lower bound, inclusive', { op: 'gte', column: 'v', value: 5 }, [5, 9], true],
+    ['the only value', { op: 'eq', column: 'v', value: 5 }, [5, 5], true],
+    ['among values', { op: 'in', column: 'v', values: [4, 5] }, [5], true],
+    ['one of two values', { op: 'eq', column: 'v', value: 5 }, [5, 9], false],
+    ['no value', { op: 'neq', column: 'v', value: 10 }, [5, 9], true],
+    ['among no values', { op: 'not-in', column: 'v', values: [4, 10] }, [5, 9], true],
+    ['NULL', { op: 'is-null', column: 'v' }, [null, null], true],
+    ['NULL, of some', { op: 'is-null', column: 'v' }, [null, 1], false],
+    ['no NULL', { op: 'not-null', column: 'v' }, [1], true],
+    ['all but NULL', { op: 'lt', column: 'v', value: 10 }, [5, null], false],
+    ['both', { op: 'and', left: { op: 'true' }, right: { op: 'eq', column: 'v', value: 5 } }, [5], true],
+    ['one or the other', { op: 'or', left: { op: 'false' }, right: { op: 'eq', column: 'v', value: 5 } }, [5], true],
+    ['nothing of no rows', { op: 'false' }, [], true],
+  ])('knows whether all rows of a file meet %s', (_what, expression, cells, expected) => {
+    const type = parsePrimitive('int')
+    const file = fileOf(type, cells, [], new Set(['values', 'nulls', 'nans', 'bounds']))
+    expect(fileMustMatch(bindExpression(expression, schemaOf(type)), statisticsOf(file))).toBe(expected)
+  })
+
+  it('leaves of a filter what the partition and the statistics do not answer', () => {
+    const type = parsePrimitive('string')
+    const spec = boundSpec('truncate[3]', type)
+    const file = fileOf(type, ['abcd', 'abce'], ['abc'], new Set(['values', 'nulls', 'bounds']))
+    const residual = (expression: Expression) =>
+      new SpecFilter(bindExpression(expression, schemaOf(type)), spec).residual(glanceOf(file))
+    const prefix = (value: string): Expression => ({ op: 'starts-with', column: 'v', value })
+    const open = bindExpression(prefix('abcd'), schemaOf(type))
+    expect([
+      residual(prefix('ab')),
+      residual(prefix('abd')),
+      residual(prefix('abcd')),
+      residual({ op: 'and', left: prefix('a'), right: prefix('abcd') }),
+      residual({ op: 'or', left: prefix('a'), right: prefix('abcd') }),
+      residual({ op: 'not', child: prefix('b') }),
+      residual({ op: 'lt', column: 'v', value: 'abe' }),
+      residual({ op: 'is-null', column: 'v' }),
+    ]).toEqual([
+      { op: 'true' },
+      { op: 'false' },
+      open,
+      open,
+      { op: 'true' },
+      { op: 'true' },
+      { op: 'true' },
+      { op: 'false' },
+    ])
+  })
+
+  it('reads partitions from before 1970 that old writers numbered one too high', () => {
+    const type = parsePrimitive('timestamp')
+    const spec = boundSpec('day', type)
+    const noon = '1969-12-30T12:00:00'
+    const kept = (expression: Expression, day: number) =>
+      partitionMayMatch(projectFilter(bindExpression(expression, schemaOf(type)), spec), [day])
+    const day = { column: 'v', value: noon } as const
+    expect([-3, -2, -1, 0].map((partition) => kept({ op: 'eq', ...day }, partition))).toEqual([
+      false,
+      true,
+      true,
+      false,
+    ])
+    expect([-1, 0].map((partition) => kept({ op: 'lt', ...day }, partition))).toEqual([true, false])
+    const file = { ...fileOf(type, [], [-1], new Set()), recordCount: 1 }
+    const filter = bindExpression({ op: 'gt', ...day }, schemaOf(type))
+    expect(new SpecFilter(filter, spec).residual(glanceOf(file))).toBe(filter)
+    expect(new SpecFilter(filter, spec).residual(glanceOf({ ...file, partition: [0] }))).toEqual({ op: 'true' })
+  })
+
   it('takes NaN for a number above all others', () => {
     const type = parsePrimitive('double')
     const file = fileOf(type, [1, 2, NaN], [], new Set(['values', 'nulls', 'bounds']))
@@ -262,6 +328,8 @@ describe('filters', () => {
     ['a value of another type', { op: 'eq', column: 'v', value: 'x' }],
     ['a fraction for an integer', { op: 'lt', column: 'v', value: 1.5 }],
     ['a value too large', { op: 'in', column: 'v', values: [1, 2 ** 31] }],
+    ['a prefix of an integer', { op: 'starts-with', column: 'v', value: '1' }],
+    ['NaN of an integer', { op: 'is-nan', column: 'v' }],
   ])('with %s do not bind', (_name, expression) => {
     expect(() => bindExpression(expression, schema)).toThrow(expect.objectContaining({ code: 'PHLO_ICEBERG_INVALID' }))
   })
@@ -286,6 +354,16 @@ describe('filters', () => {
       value: 5n,
     })
     expect(() => bindExpression({ op: 'is-null', column: 'a' }, nested)).toThrow()
+  })
+
+  it('find columns in any case where that is wanted', () => {
+    const type = { type: 'struct' as const, fields: [{ id: 5, name: 'Inner', required: false, type: 'long' }] }
+    const mixed = { ...schema, fields: [...schema.fields, { id: 4, name: 'V', required: false, type }] }
+    const find = (column: string) =>
+      bindExpression({ op: 'is-null', column }, mixed, { caseSensitive: false }) as { fieldId: number }
+    expect([find('ID').fieldId, find('v.INNER').fieldId]).toEqual([1, 5])
+    expect(() => find('v')).toThrow(expect.objectContaining({ code: 'PHLO_ICEBERG_INVALID' }))
+    expect(() => bindExpression({ op: 'is-null', column: 'ID' }, mixed)).toThrow()
   })
 
   it('mean the same after negations were pushed down', () => {

@@ -1,86 +1,14 @@
-import type { FieldSummary } from '../manifest/data-file.js'
-import type { FileStatistics } from '../manifest/file-statistics.js'
-import { and, type BoundExpression, type BoundPredicate, or } from './expression.js'
-import type { BoundPartitionField } from '../partition/partition-spec.js'
-import { applyTransform, sourceIds } from '../partition/transform.js'
+import { type DataFile, type FieldSummary, fileContent } from '../manifest/data-file.js'
+import type { BoundExpression, BoundPredicate } from './expression.js'
+import { type FileStatistics, statisticsOf } from '../manifest/file-statistics.js'
 import type { Primitive } from '../types/primitive.js'
-import { compareValues, decodeValue, type Value } from '../types/value.js'
+import { decodeValue, type Value } from '../types/value.js'
+import { isNan, mayMatch, mustMatch, type ValueRange } from './value-range.js'
 
 /**
- * Which manifests and files may hold rows that a filter wants. Every answer of "no" is certain; "yes" may be wrong.
+ * Which manifests and files may hold rows that a filter wants, and of which files it wants all rows.
  * Spec: "Scan Planning".
  */
-
-/** What is known of one column or partition field over a set of rows. */
-interface Range {
-  /** False only when there certainly is no NULL. */
-  readonly mayBeNull: boolean
-  /** True only when there certainly is nothing but NULL. */
-  readonly allNull: boolean
-  /** NaN may be among the values; bounds say nothing about it. */
-  readonly mayBeNan: boolean
-  readonly lower: Value | undefined
-  readonly upper: Value | undefined
-  /** Every row has this value. */
-  readonly only?: Value
-}
-
-/** May any row within the range meet the predicate? */
-function mayMatch(predicate: BoundPredicate, range: Range): boolean {
-  switch (predicate.op) {
-    case 'is-null':
-      return range.mayBeNull
-    case 'not-null':
-      return !range.allNull
-    default:
-  }
-  if (range.allNull) return false
-  switch (predicate.op) {
-    // Engines order NaN above every number: all are below it, and it may meet `>` although no bound shows it.
-    case 'lt':
-    case 'lte': {
-      const { lower } = range
-      if (lower === undefined || isNan(predicate.value)) return true
-      const compared = order(lower, predicate.value)
-      return compared < 0 || (compared === 0 && predicate.op === 'lte')
-    }
-    case 'gt':
-    case 'gte': {
-      if (range.mayBeNan) return true
-      const { upper } = range
-      if (upper === undefined) return true
-      const compared = order(upper, predicate.value)
-      return compared > 0 || (compared === 0 && predicate.op === 'gte')
-    }
-    case 'eq':
-      return mayEqual(predicate.value, range)
-    case 'in':
-      return predicate.values.some((value) => mayEqual(value, range))
-    case 'neq':
-      return range.only === undefined || order(range.only, predicate.value) !== 0
-    case 'not-in': {
-      const { only } = range
-      return only === undefined || predicate.values.every((value) => order(only, value) !== 0)
-    }
-  }
-}
-
-/** As SQL compares: the two zeros are equal, although bounds tell them apart. */
-function order(a: Value, b: Value): number {
-  return a === b ? 0 : compareValues(a, b)
-}
-
-function isNan(value: Value): boolean {
-  return typeof value === 'number' && Number.isNaN(value)
-}
-
-function mayEqual(value: Value, range: Range): boolean {
-  if (isNan(value)) return range.mayBeNan
-  const { lower } = range
-  if (lower !== undefined && order(lower, value) > 0) return false
-  const { upper } = range
-  return upper === undefined || order(upper, value) >= 0
-}
 
 function evaluate(expression: BoundExpression, leaf: (predicate: BoundPredicate) => boolean): boolean {
   switch (expression.op) {
@@ -97,40 +25,55 @@ function evaluate(expression: BoundExpression, leaf: (predicate: BoundPredicate)
   }
 }
 
-/** May the file hold a row that the filter wants, going by its column statistics? */
+/** May the file hold a row that the filter wants, going by its column statistics? "No" is certain. */
 export function fileMayMatch(filter: BoundExpression, file: FileStatistics): boolean {
   if (file.recordCount === 0) return false
   return evaluate(filter, (predicate) => mayMatch(predicate, new ColumnRange(predicate, file)))
 }
 
+/** Does the filter want every row of the file, going by its column statistics? "Yes" is certain. */
+export function fileMustMatch(filter: BoundExpression, file: FileStatistics): boolean {
+  if (file.recordCount === 0) return true
+  return evaluate(filter, (predicate) => mustMatch(predicate, new ColumnRange(predicate, file)))
+}
+
 /** The range of a file's column. What a predicate does not ask for is not decoded. */
-class ColumnRange implements Range {
+export class ColumnRange implements ValueRange {
   private readonly fieldId: number
   private readonly type: Primitive
   private readonly file: FileStatistics
 
-  constructor({ fieldId, type }: BoundPredicate, file: FileStatistics) {
+  constructor({ fieldId, type }: Pick<BoundPredicate, 'fieldId' | 'type'>, file: FileStatistics) {
     this.fieldId = fieldId
     this.type = type
     this.file = file
   }
 
   get mayBeNull(): boolean {
-    return this.file.nullCount(this.fieldId) !== 0
+    // Below a struct that is NULL, some writers count neither value nor NULL.
+    return this.file.nullCount(this.fieldId) !== 0 || this.file.valueCount(this.fieldId) !== this.file.recordCount
   }
   get allNull(): boolean {
     const nulls = this.file.nullCount(this.fieldId)
     return nulls !== undefined && nulls === this.file.valueCount(this.fieldId)
   }
   get mayBeNan(): boolean {
-    const { kind } = this.type
-    return (kind === 'float' || kind === 'double') && this.file.nanCount(this.fieldId) !== 0
+    return this.isFloating && this.file.nanCount(this.fieldId) !== 0
+  }
+  get allNan(): boolean {
+    if (!this.isFloating) return false
+    const nans = this.file.nanCount(this.fieldId)
+    return nans !== undefined && nans === this.file.valueCount(this.fieldId)
   }
   get lower(): Value | undefined {
     return usableBound(this.file.lowerBound(this.fieldId, this.type))
   }
   get upper(): Value | undefined {
     return usableBound(this.file.upperBound(this.fieldId, this.type))
+  }
+
+  private get isFloating(): boolean {
+    return this.type.kind === 'float' || this.type.kind === 'double'
   }
 }
 
@@ -139,79 +82,55 @@ function usableBound(bound: Value | undefined): Value | undefined {
   return bound !== undefined && isNan(bound) ? undefined : bound
 }
 
-/** A filter on a spec's partition values that every partition with a wanted row meets. Its field ids are indexes. */
-export function projectFilter(filter: BoundExpression, spec: readonly BoundPartitionField[]): BoundExpression {
-  if (filter.op === 'and') return and(projectFilter(filter.left, spec), projectFilter(filter.right, spec))
-  if (filter.op === 'or') return or(projectFilter(filter.left, spec), projectFilter(filter.right, spec))
-  if (!('fieldId' in filter)) return filter
-  let projected: BoundExpression = { op: 'true' }
-  spec.forEach((bound, index) => {
-    if (sourceIds(bound.field).includes(filter.fieldId))
-      projected = and(projected, projectPredicate(filter, bound, index))
-  })
-  return projected
-}
-
-/** Spec: "Scan Planning" — the inclusive projection of a predicate through a transform. */
-function projectPredicate(predicate: BoundPredicate, bound: BoundPartitionField, index: number): BoundExpression {
-  const { transform, sourceType } = bound
-  const base = { fieldId: index, type: bound.type }
-  const apply = (value: Value) => applyTransform(transform, sourceType, value) as Value
-  if (transform.kind === 'void' || transform.kind === 'unknown') return { op: 'true' }
-  switch (predicate.op) {
-    case 'is-null':
-    case 'not-null':
-      return { ...base, op: predicate.op }
-    case 'eq':
-      return { ...base, op: 'eq', value: apply(predicate.value) }
-    case 'in':
-      return { ...base, op: 'in', values: predicate.values.map(apply) }
-    // Two source values may share a transformed one, so being unequal excludes nothing.
-    case 'neq':
-      return transform.kind === 'identity' ? { ...base, op: 'neq', value: predicate.value } : { op: 'true' }
-    case 'not-in':
-      return transform.kind === 'identity' ? { ...base, op: 'not-in', values: predicate.values } : { op: 'true' }
-    default:
-      if (transform.kind === 'bucket') return { op: 'true' }
-      if (transform.kind === 'identity') return { ...base, op: predicate.op, value: predicate.value }
-      // For the same reason a strict bound becomes inclusive.
-      return {
-        ...base,
-        op: predicate.op === 'lt' || predicate.op === 'lte' ? 'lte' : 'gte',
-        value: apply(predicate.value),
-      }
-  }
-}
-
-/** May the partition hold a wanted row? The filter is one of {@link projectFilter}. */
+/** May the partition hold a wanted row? The filter is one of `projectFilter`. */
 export function partitionMayMatch(projected: BoundExpression, partition: readonly (Value | null)[]): boolean {
-  return evaluate(projected, (predicate) => {
-    const value = partition[predicate.fieldId] ?? null
-    return mayMatch(predicate, {
-      mayBeNull: value === null,
-      allNull: value === null,
-      mayBeNan: value !== null && isNan(value),
-      lower: value ?? undefined,
-      upper: value ?? undefined,
-      ...(value !== null && { only: value }),
-    })
-  })
+  return evaluate(projected, (predicate) => mayMatch(predicate, valueRange(partition[predicate.fieldId] ?? null)))
 }
 
-/** May the manifest hold a wanted partition, going by its summary? The filter is one of {@link projectFilter}. */
+/** Is every row of the partition wanted? The filter is one of `projectStrictly`. */
+export function partitionMustMatch(projected: BoundExpression, partition: readonly (Value | null)[]): boolean {
+  return evaluate(projected, (predicate) => mustMatch(predicate, valueRange(partition[predicate.fieldId] ?? null)))
+}
+
+/** One value, and nothing else. */
+function valueRange(value: Value | null): ValueRange {
+  const nan = value !== null && isNan(value)
+  const bound = value === null || nan ? undefined : value
+  return { mayBeNull: value === null, allNull: value === null, mayBeNan: nan, allNan: nan, lower: bound, upper: bound }
+}
+
+/** May the manifest hold a wanted partition, going by its summary? The filter is one of `projectFilter`. */
 export function manifestMayMatch(projected: BoundExpression, summaries: readonly FieldSummary[] | undefined): boolean {
   if (!summaries) return true
   return evaluate(projected, (predicate) => {
     const summary = summaries[predicate.fieldId]
     if (!summary) return true
+    const { type } = predicate
     const { lowerBound, upperBound } = summary
+    const isFloating = type.kind === 'float' || type.kind === 'double'
     const noValues = lowerBound === undefined && upperBound === undefined
     return mayMatch(predicate, {
       mayBeNull: summary.containsNull,
       allNull: noValues && summary.containsNull && summary.containsNan === false,
-      mayBeNan: (predicate.type.kind === 'float' || predicate.type.kind === 'double') && summary.containsNan !== false,
-      lower: lowerBound && decodeValue(predicate.type, lowerBound),
-      upper: upperBound && decodeValue(predicate.type, upperBound),
+      mayBeNan: isFloating && summary.containsNan !== false,
+      allNan: false,
+      lower: lowerBound && usableBound(decodeValue(type, lowerBound)),
+      upper: upperBound && usableBound(decodeValue(type, upperBound)),
     })
   })
+}
+
+/**
+ * May the file of deletes delete a wanted row? "No" is certain: the rows that it deletes are equal to its own in the
+ * equality columns, whose statistics it has. Of position deletes nothing is known.
+ */
+export function equalityMayMatch(filter: BoundExpression, deletes: DataFile): boolean {
+  if (deletes.content !== fileContent.equalityDeletes) return true
+  const statistics = statisticsOf(deletes)
+  return evaluate(
+    filter,
+    (predicate) =>
+      deletes.equalityIds?.includes(predicate.fieldId) !== true ||
+      mayMatch(predicate, new ColumnRange(predicate, statistics)),
+  )
 }
