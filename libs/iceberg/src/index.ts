@@ -68,7 +68,21 @@ export type { AddedFile, FileRemoval, SnapshotChange } from './commit/snapshot-c
 export { partitionKey } from './manifest/partition-key.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'
 export { commitWithRetry, type CommitTarget } from './commit/commit-with-retry.js'
-export { type MetadataChange, type NewTable, TableTransaction } from './commit/transaction.js'
+export type { MetadataChange } from './commit/metadata-change.js'
+export {
+  createRef,
+  fastForward,
+  type RefChange,
+  type RefRetention,
+  removeRef,
+  renameBranch,
+  replaceRef,
+  rollbackTo,
+  rollbackToTime,
+  setCurrentSnapshot,
+  setRetention,
+} from './commit/snapshot-refs.js'
+export { type NewTable, TableTransaction } from './commit/transaction.js'
 export type { CommitValidation } from './commit/validation.js'
 export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './partition/transform.js'
 export {

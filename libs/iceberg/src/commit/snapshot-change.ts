@@ -41,6 +41,11 @@ export interface SnapshotChange {
   readonly validation?: CommitValidation
   /** Default: by what is added and removed. `replace` is for a rewrite of the same rows. Spec: "Snapshots", `operation`. */
   readonly operation?: SnapshotOperation
+  /**
+   * Leaves the branch where it is: the snapshot waits under this id to be looked at and published. Readers do not see it.
+   * Its summary has the id as `wap.id`.
+   */
+  readonly stagedAs?: string
   /** Added to the snapshot's summary. */
   readonly summary?: Readonly<Record<string, string>>
 }

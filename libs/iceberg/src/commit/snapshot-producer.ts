@@ -1,13 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import {
-  type ObjectStore,
-  PhloError,
-  type Snapshot,
-  type SnapshotRef,
-  type TableMetadata,
-  type TableRequirement,
-  type TableUpdate,
-} from '@phlo/ports'
+import { type ObjectStore, PhloError, type Snapshot, type SnapshotRef, type TableMetadata } from '@phlo/ports'
 import { invalid } from '../invalid.js'
 import { fileContent, type FormatVersion, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
 import { countEntries, hasCounts, writeManifestList } from '../manifest/manifest-list.js'
@@ -17,18 +9,12 @@ import { checkAddedFiles, writeAddedFiles } from './added-files.js'
 import { conflict } from './conflict.js'
 import { type FilteredManifest, filterManifest } from './filtered-manifests.js'
 import { leavingDeletes, namedByChange } from './leaving-files.js'
+import type { ChangedSince, MetadataChange, Producer } from './metadata-change.js'
 import { ManifestMerge } from './manifest-merge.js'
 import { ManifestWriter, unassigned, writtenVersion } from './manifest-writer.js'
 import type { SnapshotChange } from './snapshot-change.js'
-import { SummaryBuilder } from './snapshot-summary.js'
+import { SummaryBuilder, summaryKeys } from './snapshot-summary.js'
 import { ChangeValidation } from './validation.js'
-
-/** A snapshot that is written but not yet committed. */
-export interface StagedSnapshot {
-  readonly snapshot: Snapshot
-  readonly updates: readonly TableUpdate[]
-  readonly requirements: readonly TableRequirement[]
-}
 
 /** A random positive 63-bit id. Spec: "Snapshots". */
 function newSnapshotId(): bigint {
@@ -39,7 +25,7 @@ function newSnapshotId(): bigint {
  * Writes the manifests and the manifest list of a new snapshot on top of a table's branch, again for every attempt to
  * commit it. Manifests that are still right are used again.
  */
-export class SnapshotProducer {
+export class SnapshotProducer implements Producer {
   readonly snapshotId = newSnapshotId()
   private readonly writer: ManifestWriter
   private merge: ManifestMerge
@@ -71,7 +57,7 @@ export class SnapshotProducer {
    * The snapshot on top of the branch as `metadata` has it, and the updates that commit it. Nothing is visible before
    * that. `metadata` may be that of a table which is about to be created.
    */
-  async stage(metadata: TableMetadata, now: number, since?: ChangedSince): Promise<StagedSnapshot> {
+  async stage(metadata: TableMetadata, now: number, since?: ChangedSince): Promise<MetadataChange> {
     const { change, snapshotId } = this
     const version = writtenVersion(metadata)
     if (version !== this.version) this.forget()
@@ -118,7 +104,8 @@ export class SnapshotProducer {
       summary: {
         operation,
         ...change.summary,
-        ...(change.replacePartitions && { 'replace-partitions': 'true' }),
+        ...(change.stagedAs !== undefined && { [summaryKeys.stagedAs]: change.stagedAs }),
+        ...(change.replacePartitions && { [summaryKeys.replacePartitions]: 'true' }),
         ...summary.counts(parent),
       },
       'schema-id': metadata['current-schema-id'],
@@ -126,8 +113,8 @@ export class SnapshotProducer {
         nextRowId !== undefined && { 'first-row-id': firstRowId, 'added-rows': nextRowId - firstRowId }),
     }
     this.kept = new Set([...manifests.map(({ path }) => path), snapshot['manifest-list'] as string])
+    if (change.stagedAs !== undefined) return { updates: [{ action: 'add-snapshot', snapshot }] }
     return {
-      snapshot,
       updates: [
         { action: 'add-snapshot', snapshot },
         { action: 'set-snapshot-ref', 'ref-name': branch.name, ...branch.ref, 'snapshot-id': snapshotId },
@@ -197,12 +184,6 @@ export class SnapshotProducer {
       })
     }
   }
-}
-
-/** The table that others have left, and where its branches stood when the change was made. */
-export interface ChangedSince {
-  readonly base: TableMetadata
-  readonly started: (branch: string) => bigint | undefined
 }
 
 /** The snapshot that a branch stands at, or will begin at. */

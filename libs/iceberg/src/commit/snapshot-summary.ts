@@ -3,6 +3,14 @@ import { invalid } from '../invalid.js'
 import { type DataFile, fileContent, isDeletionVector } from '../manifest/data-file.js'
 import { partitionKey } from '../manifest/partition-key.js'
 
+/** Spec: Appendix F, "Optional Snapshot Summary Fields". */
+export const summaryKeys = {
+  replacePartitions: 'replace-partitions',
+  stagedAs: 'wap.id',
+  publishedAs: 'published-wap-id',
+  sourceSnapshot: 'source-snapshot-id',
+} as const
+
 class DeleteCounts {
   positionFiles = 0
   vectors = 0

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import {
-  type IcebergSchema,
   type ObjectStore,
   PhloError,
   type RowSchema,
@@ -8,12 +7,15 @@ import {
   type TableRequirement,
   type TableUpdate,
 } from '@phlo/ports'
+import { CherryPick, stagedSnapshot } from './cherry-pick.js'
 import { conflict } from './conflict.js'
+import { again, layoutReplacement, requireSameLayout, schemaChange } from './layout-changes.js'
+import type { ChangedSince, MetadataChange, Producer } from './metadata-change.js'
 import { currentSchema } from '../metadata/metadata.js'
-import { newPartitionSpec, type PartitionColumn, specById } from '../partition/partition-spec.js'
-import { evolveSchema, indexById, newSchema, replaceSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
+import { newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
+import { evolveSchema, newSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
 import type { SnapshotChange } from './snapshot-change.js'
-import { branchHead, type ChangedSince, SnapshotProducer } from './snapshot-producer.js'
+import { branchHead, SnapshotProducer } from './snapshot-producer.js'
 import { applyUpdates } from '../metadata/updates.js'
 
 export interface NewTable {
@@ -22,12 +24,6 @@ export interface NewTable {
   readonly rows: RowSchema
   readonly partitioning: readonly PartitionColumn[]
   readonly properties?: Readonly<Record<string, string>>
-}
-
-/** Updates of a table's metadata, and what has to hold for them. */
-export interface MetadataChange {
-  readonly updates: readonly TableUpdate[]
-  readonly requirements?: readonly TableRequirement[]
 }
 
 /** Does its change again on newer metadata: `working` with the steps before it, on top of `since.base`. */
@@ -42,7 +38,7 @@ export class TableTransaction {
   private allUpdates: TableUpdate[] = []
   private allRequirements: TableRequirement[]
   private readonly steps: Step[] = []
-  private readonly producers: SnapshotProducer[] = []
+  private readonly producers: Producer[] = []
 
   private readonly store: ObjectStore
   /** The table when the transaction started. */
@@ -94,7 +90,9 @@ export class TableTransaction {
 
   /** Ids of the snapshots that the transaction adds. */
   get snapshotIds(): readonly bigint[] {
-    return this.producers.map(({ snapshotId }) => snapshotId)
+    return this.allUpdates.flatMap((update) =>
+      update.action === 'add-snapshot' ? [update.snapshot['snapshot-id']] : [],
+    )
   }
 
   /** Follows the wanted columns with safe changes. Throws PHLO_SCHEMA_BREAKING when others would be needed. */
@@ -111,27 +109,7 @@ export class TableTransaction {
 
   /** Makes the columns and the partitioning exactly those wanted, for a commit that replaces every row. */
   replaceLayout(rows: RowSchema, partitioning: readonly PartitionColumn[]): void {
-    this.changeLayout((working) => {
-      const current = currentSchema(working)
-      const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = working
-      const schema = replaceSchema(current, working['last-column-id'], rows)
-      const spec = newPartitionSpec(schema, partitioning, specs, lastId)
-      const sameSpec = JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)
-      // Together, since the old spec may need a column that the new schema has not.
-      const { updates = [], requirements = [] } = schema === current ? {} : schemaChange(working, schema)
-      return {
-        updates: [
-          ...updates,
-          ...(sameSpec
-            ? []
-            : [
-                { action: 'add-spec' as const, spec },
-                { action: 'set-default-spec' as const, 'spec-id': -1 },
-              ]),
-        ],
-        requirements,
-      }
-    })
+    this.changeLayout((working) => layoutReplacement(working, rows, partitioning))
   }
 
   /**
@@ -169,7 +147,25 @@ export class TableTransaction {
    * the snapshot that the change was made from stands against it.
    */
   async addSnapshot(change: SnapshotChange): Promise<bigint> {
-    const producer = new SnapshotProducer(this.store, change)
+    return this.produce(new SnapshotProducer(this.store, change))
+  }
+
+  /**
+   * Puts what another snapshot of the table did on top of a branch, by default main: moves the branch to it where it
+   * comes next, makes a new snapshot otherwise. Throws PHLO_SNAPSHOT_NOT_FOUND, PHLO_SNAPSHOT_UNFIT for one that neither
+   * appended nor replaced partitions or that is in the branch already, and PHLO_COMMIT_CONFLICT when the partitions that
+   * it replaced have changed since. Returns the id of the snapshot that the branch then stands at.
+   */
+  async cherryPick(snapshotId: bigint, branch?: string): Promise<bigint> {
+    return this.produce(new CherryPick(this.store, snapshotId, branch))
+  }
+
+  /** Cherry-picks the snapshot that was staged under that id. Throws as {@link cherryPick} does. */
+  async publishStaged(wapId: string, branch?: string): Promise<bigint> {
+    return this.cherryPick(stagedSnapshot(this.working, wapId)['snapshot-id'], branch)
+  }
+
+  private async produce(producer: Producer): Promise<bigint> {
     this.producers.push(producer)
     const step: Step = (working, since) => producer.stage(working, this.now, since)
     const { original } = this
@@ -238,40 +234,6 @@ export class TableTransaction {
 /** Of a table that must not exist yet nothing else can be required. */
 function firstRequirements(base: TableMetadata | undefined): TableRequirement[] {
   return base ? [{ type: 'assert-table-uuid', uuid: base['table-uuid'] }] : [{ type: 'assert-create' }]
-}
-
-function schemaChange(working: TableMetadata, schema: IcebergSchema): MetadataChange {
-  return {
-    updates: [
-      { action: 'add-schema', schema },
-      { action: 'set-current-schema', 'schema-id': -1 },
-    ],
-    requirements: [{ type: 'assert-current-schema-id', 'current-schema-id': working['current-schema-id'] }],
-  }
-}
-
-/** A change that the newer table does not take conflicts with what made it so. */
-function again(change: (working: TableMetadata) => MetadataChange, working: TableMetadata): MetadataChange {
-  try {
-    return change(working)
-  } catch (error) {
-    throw conflict('Another commit changed the schema or the partitioning', {}, error)
-  }
-}
-
-/** Files that were written for the one layout must be right for the other. Throws PHLO_COMMIT_CONFLICT. */
-function requireSameLayout(expected: TableMetadata, actual: TableMetadata): void {
-  const fields = indexById(currentSchema(actual))
-  for (const [id, { field, path }] of indexById(currentSchema(expected))) {
-    const found = fields.get(id)
-    const same =
-      found?.path.join('.') === path.join('.') && JSON.stringify(found.field.type) === JSON.stringify(field.type)
-    if (!same) throw conflict(`Another commit changed the schema: the column ${path.join('.')} is no longer the same`)
-  }
-  const specOf = (metadata: TableMetadata) =>
-    metadata['partition-specs'].find((spec) => spec['spec-id'] === expected['default-spec-id'])
-  if (JSON.stringify(specOf(actual)?.fields) !== JSON.stringify(specOf(expected)?.fields))
-    throw conflict('Another commit changed the partitioning')
 }
 
 /** Adds what a later step requires. Requirements are on the table before all steps, of which the first one knows. */

@@ -19,8 +19,11 @@ export interface CommitValidation {
   readonly isolation?: 'serializable' | 'snapshot' | 'none'
   /** Changes of rows that certainly do not meet it are no conflict. Default: every row is of interest. */
   readonly filter?: Expression
-  /** The snapshot of the branch that was read to make the change. Default: that at the transaction's start. */
-  readonly from?: bigint
+  /**
+   * The snapshot of the branch that was read to make the change, `null` when there was none. Default: that at the
+   * transaction's start.
+   */
+  readonly from?: bigint | null
   /** Data files that new delete files refer to, beside those that the delete files name themselves. */
   readonly referencedPaths?: ReadonlySet<string>
 }
@@ -56,7 +59,7 @@ export class ChangeValidation {
     const { validation = {} } = this.change
     const blind = validation.isolation === 'none' && !this.rewrites && !this.addsDeletes
     if (blind || !(this.removes || this.addsDeletes || this.change.validation)) return undefined
-    const from = validation.from ?? started
+    const from = validation.from === undefined ? started : (validation.from ?? undefined)
     if (from === head) return undefined
     const between: Snapshot[] | undefined = snapshotsBetween(base, from, head)
     if (!between) {

@@ -1,0 +1,68 @@
+import type { IcebergSchema, RowSchema, TableMetadata } from '@phlo/ports'
+import { currentSchema } from '../metadata/metadata.js'
+import { newPartitionSpec, type PartitionColumn, specById } from '../partition/partition-spec.js'
+import { indexById, replaceSchema } from '../schema/schema.js'
+import { conflict } from './conflict.js'
+import type { MetadataChange } from './metadata-change.js'
+
+/** Makes the schema the table's current one. */
+export function schemaChange(metadata: TableMetadata, schema: IcebergSchema): MetadataChange {
+  return {
+    updates: [
+      { action: 'add-schema', schema },
+      { action: 'set-current-schema', 'schema-id': -1 },
+    ],
+    requirements: [{ type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] }],
+  }
+}
+
+/** Makes columns and partitioning exactly those. */
+export function layoutReplacement(
+  metadata: TableMetadata,
+  rows: RowSchema,
+  partitioning: readonly PartitionColumn[],
+): MetadataChange {
+  const current = currentSchema(metadata)
+  const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = metadata
+  const schema = replaceSchema(current, metadata['last-column-id'], rows)
+  const spec = newPartitionSpec(schema, partitioning, specs, lastId)
+  const sameSpec = JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)
+  // Together, since the old spec may need a column that the new schema has not.
+  const { updates = [], requirements = [] } = schema === current ? {} : schemaChange(metadata, schema)
+  return {
+    updates: [
+      ...updates,
+      ...(sameSpec
+        ? []
+        : [
+            { action: 'add-spec' as const, spec },
+            { action: 'set-default-spec' as const, 'spec-id': -1 },
+          ]),
+    ],
+    requirements,
+  }
+}
+
+/** A change that the newer table does not take conflicts with what made it so. */
+export function again(change: (working: TableMetadata) => MetadataChange, working: TableMetadata): MetadataChange {
+  try {
+    return change(working)
+  } catch (error) {
+    throw conflict('Another commit changed the schema or the partitioning', {}, error)
+  }
+}
+
+/** Files that were written for the one layout must be right for the other. Throws PHLO_COMMIT_CONFLICT. */
+export function requireSameLayout(expected: TableMetadata, actual: TableMetadata): void {
+  const fields = indexById(currentSchema(actual))
+  for (const [id, { field, path }] of indexById(currentSchema(expected))) {
+    const found = fields.get(id)
+    const same =
+      found?.path.join('.') === path.join('.') && JSON.stringify(found.field.type) === JSON.stringify(field.type)
+    if (!same) throw conflict(`Another commit changed the schema: the column ${path.join('.')} is no longer the same`)
+  }
+  const specOf = (metadata: TableMetadata) =>
+    metadata['partition-specs'].find((spec) => spec['spec-id'] === expected['default-spec-id'])
+  if (JSON.stringify(specOf(actual)?.fields) !== JSON.stringify(specOf(expected)?.fields))
+    throw conflict('Another commit changed the partitioning')
+}
