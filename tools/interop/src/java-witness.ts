@@ -19,6 +19,15 @@ export interface ChangedFile {
   readonly file: string
 }
 
+/** What to read: with `asOf`, the snapshot that was current at that time, in milliseconds since 1970. */
+export interface JavaReadOptions extends ReadOptions {
+  readonly ref?: string
+  readonly asOf?: number
+  readonly columns?: readonly string[]
+  /** Whether rows come with `_row_id` and `_last_updated_sequence_number`. */
+  readonly lineage?: boolean
+}
+
 /** Iceberg Java in a process of its own. */
 export class JavaWitness {
   private readonly process: AskedProcess
@@ -34,10 +43,10 @@ export class JavaWitness {
     return this.process.close()
   }
 
-  read(metadata: string, options: ReadOptions = {}): Promise<CanonicalRow[]> {
+  read(metadata: string, options: JavaReadOptions = {}): Promise<CanonicalRow[]> {
     return this.process.ask('read', { metadata, ...options })
   }
-  plan(metadata: string, options: ReadOptions = {}): Promise<PlannedFile[]> {
+  plan(metadata: string, options: JavaReadOptions = {}): Promise<PlannedFile[]> {
     return this.process.ask('plan', { metadata, ...options })
   }
   /** Files that appends between two snapshots added, the first left out. */

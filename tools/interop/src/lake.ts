@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
 import { DuckDbHost, DuckDbIngestEngine, DuckDbOptions, DuckDbQueryEngine } from '@phlo/engine-duckdb'
-import { planScan, type Expression } from '@phlo/iceberg'
+import { type DataFile, type Expression, planScan } from '@phlo/iceberg'
 import {
   type Catalog,
   type IcebergType,
@@ -120,6 +120,15 @@ export class Lake {
     const file = path.join(this.folder, `rows-${this.arrowFiles++}.arrows`)
     await writeFile(file, tableToIPC(new Table(schema, all), 'stream'))
     return file
+  }
+
+  /** Delete files of each data file that Phlo would read, by the URI of the data file. */
+  async deletes(name: string): Promise<Record<string, readonly DataFile[]>> {
+    const { metadata } = await this.load(name)
+    const deletes: Record<string, readonly DataFile[]> = {}
+    for await (const task of planScan(this.store, metadata))
+      deletes[task.file.path] = task.deletes.map(({ file }) => file)
+    return deletes
   }
 
   /** URIs of the files that Phlo would read, in order. */
