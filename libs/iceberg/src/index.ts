@@ -11,7 +11,7 @@ export {
   type ManifestEntry,
   type ManifestFile,
 } from './manifest/data-file.js'
-export type { DeleteFile } from './scan/delete-index.js'
+export { deleteColumnIds, type DeleteFile } from './scan/delete-index.js'
 export {
   bindExpression,
   type BindOptions,

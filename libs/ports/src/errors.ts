@@ -37,6 +37,7 @@ export const errorCodes = {
   PHLO_RUN_CANCELLED: 'the run was cancelled',
   PHLO_SQL_INVALID: 'a SQL statement does not parse or bind',
   PHLO_SQL_FORBIDDEN: 'a SQL statement does what is not allowed here',
+  PHLO_MERGE_AMBIGUOUS: 'several rows of a source match one row that a statement changes',
   PHLO_TEMPLATE_INVALID: 'a SQL model uses a template expression that is wrong or not supported',
   PHLO_REF_NOT_FOUND: 'no branch, tag or commit has this name',
   PHLO_REF_EXISTS: 'a branch or tag of this name exists already',

@@ -86,6 +86,8 @@ export {
   type QueryEngine,
   QueryEnginePort,
   type QueryEngineSupports,
+  type ExecuteOptions,
+  type ExecuteResult,
   type QueryOptions,
   type QueryResult,
   relocateStatementError,

@@ -81,6 +81,40 @@ export interface MaterializeResult {
   readonly snapshotId: bigint
 }
 
+export interface ExecuteOptions {
+  /** The branch that is read and written. Default `main`. */
+  readonly ref?: string
+  /** Bound to `$1`, `$2`, … */
+  readonly params?: readonly SqlParameter[]
+  readonly message: string
+  readonly author?: string
+  /** Kept with the catalog's commit. */
+  readonly properties?: Readonly<Record<string, string>>
+  /** Kept in the snapshot's summary. */
+  readonly summary?: Readonly<Record<string, string>>
+  readonly onProgress?: (progress: StatementProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/** What a statement that changes a table did to it. */
+export interface ExecuteResult {
+  readonly operation: 'insert' | 'update' | 'delete' | 'merge' | 'truncate' | 'create' | 'alter' | 'drop'
+  readonly table: TableIdentifier
+  /** Rows that came. */
+  readonly inserted: number
+  /** Rows that stay and have other values. */
+  readonly updated: number
+  /** Rows that went. */
+  readonly deleted: number
+  /** The snapshot that was made; absent when no row changed. */
+  readonly snapshotId?: bigint
+  /** Data and delete files that came, and the data files that went. */
+  readonly addedFiles: number
+  readonly removedFiles: number
+  /** Of the files that came. */
+  readonly bytes: number
+}
+
 /** A table that a statement names. */
 export interface StatementTable {
   readonly identifier: TableIdentifier
@@ -89,6 +123,8 @@ export interface StatementTable {
 export interface QueryEngineSupports {
   /** `asOf` and `snapshots` are honoured. Default false. */
   readonly timeTravel: boolean
+  /** {@link QueryEngine.execute} changes tables; without it, it throws PHLO_UNSUPPORTED. Default false. */
+  readonly dml: boolean
 }
 
 /**
@@ -106,6 +142,14 @@ export interface QueryEngine {
 
   /** Writes a SELECT's result into a table, as one commit on the branch. */
   materialize(request: MaterializeRequest): Promise<MaterializeResult>
+
+  /**
+   * Runs one statement that changes one table, as one commit on the branch: INSERT, UPDATE, DELETE, MERGE INTO, TRUNCATE,
+   * CREATE TABLE, ALTER TABLE or DROP TABLE. Nothing is committed when no row changes. Throws PHLO_MERGE_AMBIGUOUS when
+   * several rows of the source match a row that is to change, PHLO_TABLE_EXISTS, PHLO_COMMIT_CONFLICT, and PHLO_UNSUPPORTED
+   * for what the engine's `supports` or dialect leaves out.
+   */
+  execute(sql: string, options: ExecuteOptions): Promise<ExecuteResult>
 
   /** The engine's own description of how it would run the statement. */
   explain(sql: string, options?: QueryOptions): Promise<string>

@@ -8,6 +8,8 @@ const statementFaults =
 export interface UserStatement {
   readonly sql: string
   readonly ran?: string
+  /** Where in the user's text an offset into `ran` lies, when that holds several parts of it. Default: `ran` holds all. */
+  readonly placeOf?: (offset: number) => { readonly line: number; readonly column: number } | undefined
 }
 
 /**
@@ -84,8 +86,9 @@ function oneLine(message: string): string {
 
 function positionIn(
   offset: ErrorOffset,
-  { sql, ran = sql }: UserStatement,
+  { sql, ran = sql, placeOf }: UserStatement,
 ): { line: number; column: number } | undefined {
+  if (placeOf) return placeOf(textOffset(ran, offset))
   const index = textOffset(ran, offset) - ran.indexOf(sql)
   return index < 0 || index > sql.length ? undefined : lineAndColumn(sql, index)
 }

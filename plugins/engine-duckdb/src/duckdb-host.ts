@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
-import type { DuckDBConnection, DuckDBInstance, Json } from '@duckdb/node-api'
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, Json } from '@duckdb/node-api'
 import { PhloError, type StatementProgress } from '@phlo/ports'
 import { literal } from './duckdb-dialect.js'
 import { cancelled, toEngineError, type UserStatement } from './duckdb-errors.js'
@@ -121,18 +121,24 @@ export class Connection {
   }
 
   /** Runs SQL that Phlo wrote; an error in it is an engine's failure, except when `statement` is a user's part of it. */
-  async run(sql: string, statement?: string): Promise<PlainRow[]> {
+  async run(sql: string, statement?: string | Omit<UserStatement, 'ran'>): Promise<PlainRow[]> {
     return this.guard(
       async () => {
         const reader = await this.raw.runAndReadAll(sql)
         return reader.getRowObjectsJson()
       },
-      statement === undefined ? undefined : { sql: statement, ran: sql },
+      statement === undefined
+        ? undefined
+        : { ...(typeof statement === 'string' ? { sql: statement } : statement), ran: sql },
     )
   }
 
   /** Like {@link run}, reporting how far DuckDB is twice a second. */
-  async runWithProgress(sql: string, onProgress: OnProgress | undefined, statement?: string): Promise<PlainRow[]> {
+  async runWithProgress(
+    sql: string,
+    onProgress: OnProgress | undefined,
+    statement?: string | Omit<UserStatement, 'ran'>,
+  ): Promise<PlainRow[]> {
     if (!onProgress) return this.run(sql, statement)
     const timer = setInterval(() => {
       const { percentage, rows_processed: rows } = this.raw.progress
@@ -172,6 +178,15 @@ export class Connection {
     } finally {
       await rm(file, { force: true })
     }
+  }
+
+  /** Calls with every chunk of the result, as it is made. */
+  async eachChunk(sql: string, visit: (chunk: DuckDBDataChunk) => void): Promise<void> {
+    await this.guard(async () => {
+      const result = await this.raw.stream(sql)
+      for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; chunk = await result.fetchChunk())
+        visit(chunk)
+    })
   }
 
   /** The one row that the SQL gives. */

@@ -4,8 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import type { CatalogChange, IcebergType, NestedField } from '@phlo/ports'
 import { plainRows } from '@phlo/ports/testing'
 import fc from 'fast-check'
-import { parsePartitionBy } from './duckdb-query-engine.js'
-import { withoutTerminator } from './statement.js'
+import { parsePartitionBy } from './tables/partition-by.js'
+import { withoutTerminator } from './sql-tokens.js'
 import { table, TestLake, z } from './testing/lake.js'
 
 let lake: TestLake

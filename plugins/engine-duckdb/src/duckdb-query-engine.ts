@@ -1,35 +1,38 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import type { DuckDBType, DuckDBValue } from '@duckdb/node-api'
-import { parseTransform, type PartitionColumn } from '@phlo/iceberg'
+import type { DuckDBValue } from '@duckdb/node-api'
 import {
   type Catalog,
+  type ExecuteOptions,
+  type ExecuteResult,
   type MaterializeRequest,
   type MaterializeResult,
   type ObjectStore,
-  PhloError,
   type QueryEngine,
   type QueryEngineSupports,
   type QueryOptions,
   type QueryResult,
-  type RowSchema,
   type SqlDialect,
   type StatementTable,
 } from '@phlo/ports'
 import { duckdbDialect, identifier } from './duckdb-dialect.js'
+import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
-import { columnOfResult, duckdbType } from './duckdb-types.js'
-import { inspectStatement, requireReadable, withoutTerminator } from './statement.js'
+import { duckdbType } from './duckdb-types.js'
+import { withoutTerminator } from './sql-tokens.js'
+import { inspectStatement, requireReadable } from './statement.js'
 import { commitTables, everyFile, openTable, replacing } from './tables/commit-table.js'
 import { LakeViews } from './tables/lake-views.js'
 import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
+import { parsePartitionBy } from './tables/partition-by.js'
+import { resultSchema } from './tables/result-schema.js'
 import { arrowBatches, arrowSchema } from './tables/result-batches.js'
 
 /** SQL of users on the lake's tables, in a DuckDB that can reach nothing else. */
 export class DuckDbQueryEngine implements QueryEngine {
   readonly dialect: SqlDialect = duckdbDialect
-  readonly supports: QueryEngineSupports = { timeTravel: true }
+  readonly supports: QueryEngineSupports = { timeTravel: true, dml: true }
   private readonly host: DuckDbHost
   private readonly store: ObjectStore
   private readonly catalog: Catalog
@@ -101,6 +104,19 @@ export class DuckDbQueryEngine implements QueryEngine {
     }, request.signal)
   }
 
+  async execute(sql: string, options: ExecuteOptions): Promise<ExecuteResult> {
+    return this.host.connect(
+      (connection) =>
+        new ChangeExecution(
+          { host: this.host, store: this.store, catalog: this.catalog, stagingRoot: this.stagingRoot },
+          connection,
+          sql,
+          options,
+        ).run(),
+      options.signal,
+    )
+  }
+
   async close(): Promise<void> {
     await this.host.close()
   }
@@ -119,7 +135,7 @@ export class DuckDbQueryEngine implements QueryEngine {
 
   private async write(connection: Connection, request: MaterializeRequest): Promise<MaterializeResult> {
     const select = withoutTerminator(request.sql)
-    const rows = await this.resultSchema(connection, select, request)
+    const rows = await resultSchema(connection, select, { sql: select }, request.columnDocs)
     const partitioning = (request.partitionBy ?? []).map(parsePartitionBy)
     const table = await openTable(this.store, this.catalog, request.target, request.ref, { rows, partitioning })
     const { transaction } = table
@@ -163,47 +179,6 @@ ${select}
       await writer.clean()
     }
   }
-
-  /** The columns that the SELECT gives. */
-  private async resultSchema(connection: Connection, select: string, request: MaterializeRequest): Promise<RowSchema> {
-    // Prepared as it is: a SELECT around it would rename columns of one name.
-    const { names, types } = await connection.guard(
-      async () => {
-        const statement = await connection.raw.prepare(select)
-        if (statement.parameterCount > 0)
-          throw new PhloError('PHLO_SQL_INVALID', 'A SELECT that makes a table takes no parameters')
-        const columns = Array.from({ length: statement.columnCount }, (_, index) => index)
-        return {
-          names: columns.map((index) => statement.columnName(index)),
-          types: columns.map((index) => statement.columnType(index)),
-        }
-      },
-      { sql: select },
-    )
-    const seen = new Set<string>()
-    for (const name of names) {
-      if (seen.has(name.toLowerCase())) {
-        throw new PhloError('PHLO_SQL_INVALID', `Two columns of the result are named ${name}`, {
-          hint: 'Give each column a name of its own with AS.',
-        })
-      }
-      seen.add(name.toLowerCase())
-    }
-    return {
-      columns: names.map((name, index) => columnOfResult(name, types[index] as DuckDBType, request.columnDocs?.[name])),
-    }
-  }
-}
-
-/** Reads `day(flown_at)`, `bucket(16, id)` or a bare column. Throws PHLO_ICEBERG_INVALID. */
-export function parsePartitionBy(text: string): PartitionColumn {
-  const call = /^\s*([a-z]+)\(\s*(?:(\d+)\s*,\s*)?"?([^"()]+?)"?(?:\s*,\s*(\d+))?\s*\)\s*$/i.exec(text)
-  if (!call) return { column: text.trim().replace(/^"(.*)"$/, '$1'), transform: 'identity' }
-  const width = call[2] ?? call[4]
-  const name = (call[1] as string).toLowerCase().replace(/s$/, '')
-  const transform = width === undefined ? name : `${name}[${width}]`
-  parseTransform(transform)
-  return { column: call[3] as string, transform }
 }
 
 /** The items, with `finish` called once when the iteration ends, is left, or fails. */

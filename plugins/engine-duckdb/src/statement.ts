@@ -6,7 +6,12 @@ import type { Connection } from './duckdb-host.js'
 /** What a statement of a user names. */
 export interface Statement {
   readonly tables: readonly TableIdentifier[]
+  /** DuckDB's syntax tree of the SELECT. */
+  readonly tree: unknown
 }
+
+/** The line and column that an offset into a text means to the user, where it means one. */
+export type Places = (offset: number) => { readonly line: number; readonly column: number } | undefined
 
 /** Functions in FROM that make rows out of nothing but their arguments. */
 const harmlessTableFunctions = new Set([
@@ -41,7 +46,11 @@ export function requireReadable(table: TableIdentifier): void {
  * Looks at a statement before it runs: it must be one SELECT that reads nothing but tables of the catalog.
  * Throws PHLO_SQL_INVALID and PHLO_SQL_FORBIDDEN with line and column.
  */
-export async function inspectStatement(connection: Connection, sql: string): Promise<Statement> {
+export async function inspectStatement(
+  connection: Connection,
+  sql: string,
+  placeOf: Places = (offset) => lineAndColumn(sql, offset),
+): Promise<Statement> {
   const { json } = await connection.one(`SELECT json_serialize_sql(${literal(sql)}) AS json`)
   const parsed = JSON.parse(json as string) as SerializedSql
   if (parsed.error) {
@@ -52,18 +61,18 @@ export async function inspectStatement(connection: Connection, sql: string): Pro
     }
     // The parser counts characters.
     const count = Number(parsed.position)
+    const place = Number.isFinite(count) ? placeOf(textOffset(sql, { unit: 'characters', count })) : undefined
     throw new PhloError('PHLO_SQL_INVALID', `SQL does not parse: ${parsed.error_message ?? 'unknown problem'}`, {
-      ...(Number.isFinite(count) && {
-        location: { file: statementFile, ...lineAndColumn(sql, textOffset(sql, { unit: 'characters', count })) },
-      }),
+      ...(place && { location: { file: statementFile, ...place } }),
     })
   }
   const count = parsed.statements?.length ?? 0
   if (count === 0) throw new PhloError('PHLO_SQL_INVALID', 'There is no statement')
   if (count > 1) throw new PhloError('PHLO_SQL_FORBIDDEN', `One statement is allowed here, not ${count}`)
   const names = new Map<string, TableIdentifier>()
-  new Walk(sql, names).visit(parsed.statements?.[0], new Set())
-  return { tables: [...names.values()] }
+  const tree = parsed.statements?.[0]
+  new Walk(sql, placeOf, names).visit(tree, new Set())
+  return { tables: [...names.values()], tree }
 }
 
 interface SerializedSql {
@@ -93,10 +102,12 @@ interface CommonTable {
 /** Goes through DuckDB's syntax tree, keeping track of the names that WITH gives. */
 class Walk {
   private readonly sql: string
+  private readonly placeOf: Places
   private readonly names: Map<string, TableIdentifier>
 
-  constructor(sql: string, names: Map<string, TableIdentifier>) {
+  constructor(sql: string, placeOf: Places, names: Map<string, TableIdentifier>) {
     this.sql = sql
+    this.placeOf = placeOf
     this.names = names
   }
 
@@ -167,42 +178,8 @@ class Walk {
 
   /** DuckDB counts bytes here; where it knows no place, the count is beyond any text. */
   private location(count: number | undefined) {
-    return count !== undefined && count <= Buffer.byteLength(this.sql)
-      ? {
-          location: { file: statementFile, ...lineAndColumn(this.sql, textOffset(this.sql, { unit: 'bytes', count })) },
-        }
-      : {}
+    if (count === undefined || count > Buffer.byteLength(this.sql)) return {}
+    const place = this.placeOf(textOffset(this.sql, { unit: 'bytes', count }))
+    return place ? { location: { file: statementFile, ...place } } : {}
   }
-}
-
-/** What a semicolon may stand in without ending the statement. */
-const opaque = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$[^]*?\$\1\$|--[^\n]*|\/\*|;/y
-const escapedString = /[eE]'(?:[^'\\]|\\[^]|'')*'/y
-const word = /\w+/y
-
-/** The text of the one statement that {@link inspectStatement} has found, without the semicolon and what is behind it. */
-export function withoutTerminator(sql: string): string {
-  const matchAt = (pattern: RegExp, position: number) => {
-    pattern.lastIndex = position
-    return pattern.exec(sql)?.[0]
-  }
-  let position = 0
-  while (position < sql.length) {
-    const token = matchAt(escapedString, position) ?? matchAt(word, position) ?? matchAt(opaque, position)
-    if (token === ';') return sql.slice(0, position)
-    position = token === '/*' ? endOfComment(sql, position) : position + (token?.length ?? 1)
-  }
-  return sql
-}
-
-/** DuckDB's block comments nest. */
-function endOfComment(sql: string, start: number): number {
-  const mark = /\/\*|\*\//g
-  mark.lastIndex = start
-  let depth = 0
-  for (let match = mark.exec(sql); match; match = mark.exec(sql)) {
-    depth += match[0] === '/*' ? 1 : -1
-    if (depth === 0) return mark.lastIndex
-  }
-  return sql.length
 }

@@ -3,6 +3,7 @@ import {
   type Catalog,
   type CatalogChange,
   type CheckKind,
+  type ExecuteResult,
   formatIdentifier,
   type IngestEngine,
   type IngestRequest,
@@ -40,7 +41,7 @@ const dialect: SqlDialect = {
  */
 export class FakeEngine implements QueryEngine, IngestEngine {
   readonly dialect = dialect
-  readonly supports = { timeTravel: false }
+  readonly supports = { timeTravel: false, dml: false }
   /** Every statement that was run, in order. */
   readonly statements: { readonly sql: string; readonly ref: string | undefined }[] = []
   readonly ingested: IngestRequest[] = []
@@ -89,6 +90,10 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     const rows = [{ id: 1 }]
     const snapshotId = await this.write(request.target, request.ref, rows, request.properties ?? {}, request.message)
     return { rows: rows.length, files: 1, bytes: 100, snapshotId }
+  }
+
+  execute(): Promise<ExecuteResult> {
+    return Promise.reject(new PhloError('PHLO_UNSUPPORTED', 'This engine changes tables by runs alone'))
   }
 
   async query(sql: string, options: QueryOptions = {}): Promise<QueryResult> {

@@ -11,6 +11,7 @@ import { CherryPick, stagedSnapshot } from './cherry-pick.js'
 import { conflict } from './conflict.js'
 import { again, layoutReplacement, requireSameLayout, schemaChange } from './layout-changes.js'
 import type { ChangedSince, MetadataChange, Producer } from './metadata-change.js'
+import type { FormatVersion } from '../manifest/data-file.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
 import { evolveSchema, newSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
@@ -24,6 +25,8 @@ export interface NewTable {
   readonly rows: RowSchema
   readonly partitioning: readonly PartitionColumn[]
   readonly properties?: Readonly<Record<string, string>>
+  /** Default 2. */
+  readonly formatVersion?: FormatVersion
 }
 
 /** Does its change again on newer metadata: `working` with the steps before it, on top of `since.base`. */
@@ -54,12 +57,12 @@ export class TableTransaction {
     this.allUpdates.push(...first)
   }
 
-  /** A new table of format version 2 with a fresh uuid. */
+  /** A new table with a fresh uuid. */
   static create(store: ObjectStore, table: NewTable, now = Date.now()): TableTransaction {
     const schema = newSchema(table.rows)
     const updates: TableUpdate[] = [
       { action: 'assign-uuid', uuid: randomUUID() },
-      { action: 'upgrade-format-version', 'format-version': 2 },
+      { action: 'upgrade-format-version', 'format-version': table.formatVersion ?? 2 },
       { action: 'set-location', location: table.location },
       { action: 'add-schema', schema },
       { action: 'set-current-schema', 'schema-id': -1 },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { type Catalog, isVersioned } from '../catalog.js'
 import { isPhloError } from '../errors.js'
-import type { MaterializeRequest, QueryEngine, QueryOptions } from '../query-engine.js'
+import type { ExecuteOptions, MaterializeRequest, QueryEngine, QueryOptions } from '../query-engine.js'
 import { formatIdentifier, parseIdentifier, type TableIdentifier } from '../table-identifier.js'
 import { type PlainRow, plainRows } from './plain-rows.js'
 import type { TestRunner } from './runner.js'
@@ -321,6 +321,98 @@ export function queryEngineContract(
       assert.equal(await matches('ABCD', '^abc'), false)
       assert.equal(await matches('ABCD', '^abc', true), true)
       assert.equal(await matches("it's", "'s$"), true)
+    })
+
+    using('changes the rows of a table by statements, each one commit', async ({ engine, catalog, put, rows }) => {
+      const execute = (sql: string, options: Partial<ExecuteOptions> = {}) =>
+        engine.execute(sql, { message: sql.slice(0, 40), ...options })
+      if (!engine.supports.dml) {
+        await assert.rejects(execute('DELETE FROM a.t'), withCode('PHLO_UNSUPPORTED'))
+        return
+      }
+      await put('a.t', "SELECT 1 AS id, 'x' AS text UNION ALL SELECT 2, 'y'")
+      const counts = async (...args: Parameters<typeof execute>) => {
+        const { operation, inserted, updated, deleted, table: changed, snapshotId } = await execute(...args)
+        assert.deepEqual(changed, table('a.t'))
+        assert.equal(snapshotId, (await catalog.loadTable(table('a.t')))?.metadata['current-snapshot-id'])
+        return { operation, inserted, updated, deleted }
+      }
+      const none = { inserted: 0, updated: 0, deleted: 0 }
+      assert.deepEqual(await counts("INSERT INTO a.t (text, id) VALUES ('z', 3), ($1, 4)", { params: ["it's"] }), {
+        ...none,
+        operation: 'insert',
+        inserted: 2,
+      })
+      assert.deepEqual(await counts("UPDATE a.t SET text = text || '!' WHERE id >= 3"), {
+        ...none,
+        operation: 'update',
+        updated: 2,
+      })
+      assert.deepEqual(await counts('DELETE FROM a.t WHERE id = $1', { params: [1] }), {
+        ...none,
+        operation: 'delete',
+        deleted: 1,
+      })
+      await put('a.u', "SELECT 2 AS id, 'two' AS text UNION ALL SELECT 3, NULL UNION ALL SELECT 5, 'five'")
+      assert.deepEqual(
+        await counts(`MERGE INTO a.t AS t USING a.u AS u ON t.id = u.id
+          WHEN MATCHED AND u.text IS NULL THEN DELETE
+          WHEN MATCHED THEN UPDATE SET text = u.text
+          WHEN NOT MATCHED THEN INSERT (id, text) VALUES (u.id, u.text)`),
+        { operation: 'merge', inserted: 1, updated: 1, deleted: 1 },
+      )
+      assert.deepEqual(await rows('SELECT * FROM a.t ORDER BY id'), [
+        { id: 2, text: 'two' },
+        { id: 4, text: "it's!" },
+        { id: 5, text: 'five' },
+      ])
+      await assert.rejects(
+        execute('MERGE INTO a.t USING (SELECT 2 AS id FROM a.u) AS u ON t.id = u.id WHEN MATCHED THEN DELETE'),
+        withCode('PHLO_MERGE_AMBIGUOUS'),
+      )
+      const before = (await catalog.loadTable(table('a.t')))?.metadataLocation
+      const unchanged = await execute('DELETE FROM a.t WHERE id > 100')
+      assert.deepEqual([unchanged.deleted, unchanged.snapshotId], [0, undefined])
+      assert.equal((await catalog.loadTable(table('a.t')))?.metadataLocation, before)
+    })
+
+    using('makes and drops tables by statements', async ({ engine, catalog, rows }) => {
+      if (!engine.supports.dml) return
+      const execute = (sql: string) => engine.execute(sql, { message: 'test' })
+      assert.equal((await execute('CREATE TABLE a.t AS SELECT 1 AS id')).inserted, 1)
+      await assert.rejects(execute('CREATE TABLE a.t AS SELECT 2 AS id'), withCode('PHLO_TABLE_EXISTS'))
+      await execute('CREATE TABLE IF NOT EXISTS a.t AS SELECT 3 AS id')
+      assert.deepEqual(await rows('SELECT * FROM a.t'), [{ id: 1 }])
+      await execute('DROP TABLE a.t')
+      assert.equal(await catalog.loadTable(table('a.t')), undefined)
+      await assert.rejects(execute('DROP TABLE a.t'), withCode('PHLO_TABLE_NOT_FOUND'))
+      await execute('DROP TABLE IF EXISTS a.t')
+    })
+
+    using('executes nothing but one statement that changes a table of the lake', async ({ engine, put, rows }) => {
+      if (!engine.supports.dml) return
+      await put('a.t', 'SELECT 7 AS id')
+      const execute = (sql: string, options: Partial<ExecuteOptions> = {}) =>
+        engine.execute(sql, { message: 'test', ...options })
+      for (const sql of ['SELECT 1', 'DELETE FROM a.t; DELETE FROM a.t', 'INSERT INTO a.t SELECT 1; DROP TABLE a.t'])
+        await assert.rejects(execute(sql), withCode('PHLO_SQL_FORBIDDEN'), sql)
+      await assert.rejects(execute('DELETE FROM a.none'), withCode('PHLO_TABLE_NOT_FOUND'))
+      await assert.rejects(
+        execute('DELETE FROM a.t WHERE id IN (SELECT x FROM a.none)'),
+        withCode('PHLO_TABLE_NOT_FOUND'),
+      )
+      const wrong = async (sql: string, line: number, column: number) =>
+        assert.rejects(execute(sql), (error: unknown) => {
+          if (!isPhloError(error, 'PHLO_SQL_INVALID')) throw error
+          assert.deepEqual({ line: error.location?.line, column: error.location?.column }, { line, column }, sql)
+          return true
+        })
+      await wrong("DELETE FROM a.t\nWHERE 'é' = '' OR\n nope = 1", 3, 2)
+      await wrong('UPDATE a.t SET id = 1 +', 1, 24)
+      await wrong('UPDATE a.t\nSET nope = 1', 2, 5)
+      const { signal } = abortedController()
+      await assert.rejects(execute('DELETE FROM a.t', { signal }), withCode('PHLO_RUN_CANCELLED'))
+      assert.deepEqual(await rows('SELECT * FROM a.t'), [{ id: 7 }])
     })
 
     using('explains a statement', async ({ engine, put }) => {

@@ -10,6 +10,8 @@ import { localParquet } from './local-parquet.js'
 /** A data file of a scan and where its bytes are. */
 export interface LocalTask {
   readonly task: ScanTask
+  /** Its place among the tasks of the scan. */
+  readonly index: number
   /** The local path, as DuckDB names the file. */
   readonly local: string
 }

@@ -24,6 +24,8 @@ export type MetadataColumn =
   | '_file'
   /** The row's place in its file, from 0. */
   | '_pos'
+  /** The index of the row's file among the scan tasks that were given. */
+  | '_task'
   | '_spec_id'
   /** A struct of the partition values of all specs, NULL for a table that was never partitioned. */
   | '_partition'
@@ -37,6 +39,7 @@ const lineageIds = { _row_id: 2147483540, _last_updated_sequence_number: 2147483
 const columnTypes: Readonly<Record<Exclude<MetadataColumn, '_partition'>, string>> = {
   _file: 'VARCHAR',
   _pos: 'BIGINT',
+  _task: 'INTEGER',
   _spec_id: 'INTEGER',
   _row_id: 'BIGINT',
   _last_updated_sequence_number: 'BIGINT',
@@ -72,7 +75,11 @@ export async function rowsSelect(
     return `SELECT ${[...columns, ...typed].join(', ')} WHERE FALSE`
   }
   const locals = await Promise.all(
-    tasks.map(async (task): Promise<LocalTask> => ({ task, local: await localParquet(store, task.file) })),
+    tasks.map(async (task, index): Promise<LocalTask> => ({
+      task,
+      index,
+      local: await localParquet(store, task.file),
+    })),
   )
   const lineage = extra.some((name) => name in lineageIds)
   const paths = locals.map(({ local }) => local)
@@ -135,20 +142,24 @@ async function groupSelect(
   const positions = hasPositionDeletes(first)
   if (positions) joins.push(await positionDeleteJoin(connection, store, tasks, source))
   if (equality) joins.push(...(await equalityDeleteJoins(connection, store, metadata, tasks, place, source)))
-  // DuckDB's own column of that name gives way to one of the file.
-  const needsRowNumber = positions || extra.includes('_pos') || extra.includes('_row_id')
-  if (needsRowNumber && layout.fields.some(({ name }) => name.toLowerCase() === 'file_row_number')) {
-    throw new PhloError(
-      'PHLO_ICEBERG_UNSUPPORTED',
-      `${first.task.file.path} has a column file_row_number, so that DuckDB cannot count its rows`,
-      { hint: 'Rename the column and rewrite the table’s files.' },
-    )
-  }
+  // DuckDB's own columns of these names give way to those of the file.
+  if (positions || extra.includes('_pos') || extra.includes('_row_id')) requireFree(first, layout, 'file_row_number')
+  if (extra.includes('_task')) requireFree(first, layout, 'file_index')
   const columns = [
     ...schema.fields.map((field) => columnOf(field, place)),
-    ...extra.map((name) => `${extraExpression(name, layout)} AS ${identifier(name)}`),
+    ...extra.map((name) => `${extraExpression(name, layout, tasks)} AS ${identifier(name)}`),
   ]
   return `SELECT ${columns.join(', ')} FROM ${parquetFiles(tasks.map(({ local }) => local))} AS f ${joins.join(' ')}`
+}
+
+/** Throws PHLO_ICEBERG_UNSUPPORTED for files with a column that is named like one of DuckDB's own. */
+function requireFree({ task }: LocalTask, layout: FileLayout, column: string): void {
+  if (!layout.fields.some(({ name }) => name.toLowerCase() === column)) return
+  throw new PhloError(
+    'PHLO_ICEBERG_UNSUPPORTED',
+    `${task.file.path} has a column ${column}, so that DuckDB cannot tell where its rows are`,
+    { hint: 'Rename the column and rewrite the table’s files.' },
+  )
 }
 
 function columnOf(field: NestedField, place: FieldPlace): string {
@@ -192,7 +203,7 @@ function factOf(name: FactName, { task }: LocalTask, partition: PartitionStruct)
   }
 }
 
-function extraExpression(name: MetadataColumn, layout: FileLayout): string {
+function extraExpression(name: MetadataColumn, layout: FileLayout, tasks: readonly LocalTask[]): string {
   const stored = (id: number) => {
     const column = layout.fields.find((field) => field.id === id)
     return column ? `f.${identifier(column.name)}` : 'NULL'
@@ -202,6 +213,9 @@ function extraExpression(name: MetadataColumn, layout: FileLayout): string {
       return 'c.uri'
     case '_pos':
       return 'f.file_row_number'
+    case '_task':
+      // No join: a number for each file costs next to nothing.
+      return `list_extract([${tasks.map(({ index }) => index).join(', ')}], (f.file_index + 1)::BIGINT)::INTEGER`
     case '_spec_id':
       return 'c.spec_id'
     case '_partition':

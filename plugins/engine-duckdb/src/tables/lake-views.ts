@@ -1,7 +1,6 @@
 import {
   type Catalog,
   formatIdentifier,
-  type LoadedTable,
   type ObjectStore,
   PhloError,
   type QueryOptions,
@@ -9,6 +8,7 @@ import {
 } from '@phlo/ports'
 import { identifier, tableName } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { loadTable } from './load-table.js'
 import { tableSelect } from './table-view.js'
 
 let databases = 0
@@ -32,7 +32,9 @@ export class LakeViews {
 
   /** Throws PHLO_TABLE_NOT_FOUND with the nearest names, PHLO_REF_NOT_FOUND. */
   async attach(tables: readonly TableIdentifier[], options: QueryOptions): Promise<void> {
-    const loaded = await Promise.all(tables.map((table) => this.load(table, options.ref)))
+    const loaded = await Promise.all(
+      tables.map(async (table) => ({ ...(await loadTable(this.catalog, table, options.ref)), identifier: table })),
+    )
     const selects = await Promise.all(loaded.map((table) => tableSelect(this.connection, this.store, table, options)))
     const namespaces = new Map(tables.map(({ namespace: [schema = ''] }) => [schema.toLowerCase(), schema]))
     const views = new Map<string, { metadataLocation: string; sql: string }>()
@@ -64,30 +66,5 @@ export class LakeViews {
     if (!this.attached) return
     await this.connection.raw.run('USE memory')
     await this.connection.raw.run(`DETACH ${identifier(this.database)}`)
-  }
-
-  private async load(table: TableIdentifier, ref: string | undefined): Promise<LoadedTable> {
-    const options = ref === undefined ? {} : { ref }
-    const exact = await this.catalog.loadTable(table, options)
-    if (exact) return exact
-    // SQL names are case-insensitive.
-    const all = await this.catalog.listTables(options)
-    const sameName = all.find(
-      (candidate) => formatIdentifier(candidate).toLowerCase() === formatIdentifier(table).toLowerCase(),
-    )
-    const found = sameName && (await this.catalog.loadTable(sameName, options))
-    if (found) return { ...found, identifier: table }
-    const names = all.map(formatIdentifier)
-    throw new PhloError(
-      'PHLO_TABLE_NOT_FOUND',
-      `There is no table ${formatIdentifier(table)}${ref === undefined ? '' : ` at ${ref}`}`,
-      {
-        hint:
-          names.length === 0
-            ? 'The lake has no tables here yet.'
-            : `Tables here: ${names.slice(0, 20).join(', ')}${names.length > 20 ? ', …' : ''}`,
-        context: { table: formatIdentifier(table), tables: names },
-      },
-    )
   }
 }

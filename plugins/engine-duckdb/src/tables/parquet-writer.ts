@@ -1,7 +1,16 @@
+import { randomUUID } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
-import { type BoundPartitionField, bindSpec, currentSchema, type DataFile, fileContent, specById } from '@phlo/iceberg'
-import { type IcebergSchema, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
+import {
+  type BoundPartitionField,
+  bindSpec,
+  currentSchema,
+  type DataFile,
+  deleteColumnIds,
+  fileContent,
+  specById,
+} from '@phlo/iceberg'
+import { type IcebergSchema, type NestedField, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection, DuckDbHost, PlainRow } from '../duckdb-host.js'
 import { registerBucketFunction } from './bucket-function.js'
@@ -57,6 +66,51 @@ export class ParquetWriter {
     return files
   }
 
+  /**
+   * Writes the rows of a SELECT of `file_path` and `pos` as one file of position deletes, sorted by both, for data files
+   * of the paths and of the partition of `like`. Spec: "Position Delete Files".
+   */
+  async writePositionDeletes(
+    connection: Connection,
+    select: string,
+    like: Pick<DataFile, 'specId' | 'partition'>,
+    paths: readonly string[],
+    metadata: TableMetadata,
+  ): Promise<StagedFile> {
+    const { path: pathId, position } = deleteColumnIds
+    await mkdir(this.staging, { recursive: true })
+    const file = path.join(this.staging, `${randomUUID()}-deletes.parquet`)
+    const options = [
+      ...formatOptions(metadata.properties ?? {}),
+      `FIELD_IDS {file_path: ${pathId}, pos: ${position}}`,
+      'RETURN_STATS',
+    ]
+    const [row] = await connection.run(
+      `COPY (SELECT file_path, pos FROM (${select}) ORDER BY ALL) TO ${literal(file)} (${options.join(', ')})`,
+    )
+    const schema: IcebergSchema = { type: 'struct', 'schema-id': 0, fields: deleteFields }
+    const staged = readCopyRow(row as unknown as CopyRow, schema, like.specId, [])
+    // Paths are not shortened: equal bounds say that all rows are about one file.
+    const sorted = paths.map((text) => Buffer.from(text)).sort((a, b) => Buffer.compare(a, b))
+    const bounds = (bound: Uint8Array | undefined, own: ReadonlyMap<number, Uint8Array> | undefined) =>
+      new Map([...(own ?? []), ...(bound ? [[pathId, bound] as const] : [])])
+    const files = [
+      {
+        ...staged,
+        file: {
+          ...staged.file,
+          content: fileContent.positionDeletes,
+          partition: like.partition,
+          lowerBounds: bounds(sorted[0], staged.file.lowerBounds),
+          upperBounds: bounds(sorted.at(-1), staged.file.upperBounds),
+          ...(paths.length === 1 && { referencedDataFile: paths[0] as string }),
+        },
+      },
+    ]
+    await addSplitOffsets(connection, files)
+    return files[0] as StagedFile
+  }
+
   private copyStatement(
     select: string,
     schema: IcebergSchema,
@@ -70,17 +124,8 @@ export class ParquetWriter {
       name: identifier(`_phlo_partition_${index}`),
     }))
     const list = [...columns, ...keys.map(({ expression, name }) => `${expression} AS ${name}`)].join(', ')
-    const codec = properties['write.parquet.compression-codec'] ?? 'zstd'
     const options = [
-      'FORMAT parquet',
-      `COMPRESSION ${codecName(codec)}`,
-      // The lowest level writes a quarter faster than the default one, for files a twelfth larger: docs/adr/0005.
-      ...(codec === 'zstd'
-        ? [`COMPRESSION_LEVEL ${positiveInteger(properties['write.parquet.compression-level'], 1)}`]
-        : []),
-      `ROW_GROUP_SIZE ${rowGroupSize}`,
-      // Iceberg's own default; they are a ninth of the time of a write, and few readers look at them.
-      'WRITE_BLOOM_FILTER false',
+      ...formatOptions(properties),
       `FIELD_IDS ${fieldIds(schema)}`,
       'RETURN_STATS',
       "FILENAME_PATTERN '{uuidv7}'",
@@ -111,9 +156,7 @@ export async function storeFiles(
   metadata: TableMetadata,
   files: readonly StagedFile[],
 ): Promise<DataFile[]> {
-  const folder = store.key(metadata.location)
-  if (folder === undefined)
-    throw new PhloError('PHLO_ICEBERG_INVALID', `The table's location ${metadata.location} is outside the store`)
+  const folder = tableFolder(store, metadata)
   return Promise.all(
     files.map(async ({ path: local, file }) => {
       const key = `${folder}/data/${path.basename(local)}`
@@ -121,6 +164,13 @@ export async function storeFiles(
       return { ...file, path: store.uri(key) }
     }),
   )
+}
+
+/** The key of the table's folder. Throws PHLO_ICEBERG_INVALID when it lies elsewhere. */
+export function tableFolder(store: ObjectStore, metadata: TableMetadata): string {
+  const folder = store.key(metadata.location)
+  if (folder !== undefined) return folder
+  throw new PhloError('PHLO_ICEBERG_INVALID', `The table's location ${metadata.location} is outside the store`)
 }
 
 interface CopyRow {
@@ -183,6 +233,28 @@ async function addSplitOffsets(connection: Connection, files: StagedFile[]): Pro
     files[index] = { ...staged, file: { ...staged.file, splitOffsets: offsets.get(staged.path) ?? [4] } }
   })
 }
+
+/** COPY's options that every Parquet file of a table shares. */
+function formatOptions(properties: Readonly<Record<string, string>>): string[] {
+  const codec = properties['write.parquet.compression-codec'] ?? 'zstd'
+  return [
+    'FORMAT parquet',
+    `COMPRESSION ${codecName(codec)}`,
+    // The lowest level writes a quarter faster than the default one, for files a twelfth larger: docs/adr/0005.
+    ...(codec === 'zstd'
+      ? [`COMPRESSION_LEVEL ${positiveInteger(properties['write.parquet.compression-level'], 1)}`]
+      : []),
+    `ROW_GROUP_SIZE ${rowGroupSize}`,
+    // Iceberg's own default; they are a ninth of the time of a write, and few readers look at them.
+    'WRITE_BLOOM_FILTER false',
+  ]
+}
+
+/** The columns of a file of position deletes. Spec: "Reserved Field IDs". */
+const deleteFields: readonly NestedField[] = [
+  { id: deleteColumnIds.path, name: 'file_path', required: true, type: 'string' },
+  { id: deleteColumnIds.position, name: 'pos', required: true, type: 'long' },
+]
 
 function sourceColumn(bound: BoundPartitionField, schema: IcebergSchema): string {
   const field = schema.fields.find(({ id }) => id === bound.field['source-id'])

@@ -2,7 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
-import type { IngestRequest, MaterializeRequest, QueryOptions, RowSchema, TableIdentifier } from '@phlo/ports'
+import type {
+  ExecuteOptions,
+  IngestRequest,
+  MaterializeRequest,
+  QueryOptions,
+  RowSchema,
+  TableIdentifier,
+} from '@phlo/ports'
 import { parseIdentifier } from '@phlo/ports'
 import { field, rowSchemaFromZod } from '@phlo/schema'
 import { LocalObjectStore } from '@phlo/storage-local'
@@ -73,6 +80,11 @@ export class TestLake {
       message: `Make ${target}`,
       ...request,
     })
+  }
+
+  /** Runs a statement that changes a table. */
+  async execute(sql: string, options: Partial<ExecuteOptions> = {}) {
+    return this.queries.execute(sql, { message: 'test', ...options })
   }
 
   /** All rows of a result, as JSON would have them. */

@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { planScan } from '@phlo/iceberg'
+import { table, TestLake } from '../testing/lake.js'
+
+let lake: TestLake
+beforeEach(async () => {
+  lake = await TestLake.open()
+})
+afterEach(() => lake.close())
+
+const rows = (sql = 'SELECT * FROM a.t ORDER BY ALL') => lake.rows(sql)
+const run = async (sql: string, params: readonly (string | number | null)[] = []) => {
+  const { operation, inserted, updated, deleted } = await lake.execute(sql, { params })
+  return { operation, inserted, updated, deleted }
+}
+const metadata = async () => {
+  const loaded = await lake.catalog.loadTable(table('a.t'))
+  if (!loaded) throw new Error('a.t')
+  return loaded.metadata
+}
+const tasks = async () => {
+  const found = []
+  for await (const task of planScan(lake.store, await metadata())) found.push(task)
+  return found
+}
+const counts = { inserted: 0, updated: 0, deleted: 0 }
+
+describe('CREATE TABLE', () => {
+  it('makes a table of columns, or of a SELECT', async () => {
+    expect(await run('CREATE TABLE a.t (id BIGINT NOT NULL, name VARCHAR COMMENT $$its name$$, day DATE)')).toEqual({
+      operation: 'create',
+      ...counts,
+    })
+    expect(await rows()).toEqual([])
+    expect((await metadata()).schemas[0]?.fields).toEqual([
+      { id: 1, name: 'id', required: true, type: 'long' },
+      { id: 2, name: 'name', required: false, type: 'string', doc: 'its name' },
+      { id: 3, name: 'day', required: false, type: 'date' },
+    ])
+    await expect(run('CREATE TABLE a.t (id INT)')).rejects.toMatchObject({ code: 'PHLO_TABLE_EXISTS' })
+    expect(await run('CREATE TABLE IF NOT EXISTS a.t (id INT)')).toEqual({ operation: 'create', ...counts })
+    expect(
+      await run(
+        `CREATE OR REPLACE TABLE a.t PARTITIONED BY (b, bucket(4, id)) WITH ('write.delete.mode' = 'merge-on-read')
+         AS SELECT range AS id, range % 2 = 0 AS b FROM range(4)`,
+      ),
+    ).toEqual({ operation: 'create', ...counts, inserted: 4 })
+    expect(await rows('SELECT sum(id)::INT AS sum, count(*)::INT AS n FROM a.t')).toEqual([{ sum: 6, n: 4 }])
+    const { properties, ...rest } = await metadata()
+    expect(properties).toMatchObject({ 'write.delete.mode': 'merge-on-read' })
+    expect(rest['partition-specs'].at(-1)?.fields.map(({ transform }) => transform)).toEqual(['identity', 'bucket[4]'])
+  })
+})
+
+describe('INSERT', () => {
+  beforeEach(() => run('CREATE TABLE a.t (id INT NOT NULL, name VARCHAR, day DATE)'))
+
+  it('casts to the table’s types, and leaves out what it may', async () => {
+    expect(await run("INSERT INTO a.t VALUES ('1', 'x', '2024-01-31'), (2, DEFAULT, NULL)")).toEqual({
+      operation: 'insert',
+      ...counts,
+      inserted: 2,
+    })
+    await run('INSERT INTO a.t (day, "ID") SELECT DATE \'2024-02-01\', $1', [3])
+    await run("INSERT INTO A.T BY NAME SELECT 'y' AS NAME, 4 AS id; -- done")
+    expect(await rows('SELECT id, name, day::VARCHAR AS day FROM a.t ORDER BY id')).toEqual([
+      { id: 1, name: 'x', day: '2024-01-31' },
+      { id: 2, name: null, day: null },
+      { id: 3, name: null, day: '2024-02-01' },
+      { id: 4, name: 'y', day: null },
+    ])
+  })
+
+  it.each([
+    ['INSERT INTO a.t VALUES (1)', 'PHLO_SQL_INVALID', 1, 17],
+    ['INSERT INTO a.t (id, nope) VALUES (1, 2)', 'PHLO_SQL_INVALID', 1, 22],
+    ['INSERT INTO a.t (id, ID) VALUES (1, 2)', 'PHLO_SQL_INVALID', 1, 22],
+    ["INSERT INTO a.t (name) VALUES ('x')", 'PHLO_SQL_INVALID', undefined, undefined],
+    ['INSERT INTO a.t\n SELECT 1, 2,\n nope', 'PHLO_SQL_INVALID', 3, 2],
+    ["INSERT INTO a.t SELECT * FROM read_csv('/etc/passwd')", 'PHLO_SQL_FORBIDDEN', 1, 31],
+    ['INSERT INTO a.t SELECT 1, 2, 3; DROP TABLE a.t', 'PHLO_SQL_FORBIDDEN', 1, 33],
+    ['INSERT INTO a.t VALUES (1, 2, 3) ON CONFLICT DO NOTHING', 'PHLO_UNSUPPORTED', 1, 34],
+    ['INSERT INTO a.none VALUES (1)', 'PHLO_TABLE_NOT_FOUND', undefined, undefined],
+    [
+      "INSERT INTO a.t SELECT x, NULL, NULL FROM (VALUES ('1'), ('one')) v(x)",
+      'PHLO_SQL_INVALID',
+      undefined,
+      undefined,
+    ],
+  ])('refuses %s', async (sql, code, line, column) => {
+    const error = await run(sql).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code })
+    if (line !== undefined) expect(error).toMatchObject({ location: { line, column } })
+    expect(await rows()).toEqual([])
+  })
+})
+
+describe.each([
+  ['copy-on-write', 2],
+  ['merge-on-read', 2],
+  ['merge-on-read', 3],
+])('rows of tables that are %s in version %i', (mode, version) => {
+  beforeEach(async () => {
+    const properties = ['delete', 'update', 'merge'].map((command) => `'write.${command}.mode' = '${mode}'`)
+    await run(
+      `CREATE TABLE a.t PARTITIONED BY (part) WITH ('format-version' = ${version}, ${properties.join(', ')})
+       AS SELECT range::INT AS id, 'n' || range AS name, (range % 3)::INT AS part FROM range(9)`,
+    )
+  })
+
+  it('are deleted', async () => {
+    expect(await run('DELETE FROM a.t AS x WHERE x.id > 5 AND x.name <> $1', ['n7'])).toEqual({
+      operation: 'delete',
+      ...counts,
+      deleted: 2,
+    })
+    expect(await rows('SELECT id FROM a.t ORDER BY id')).toEqual([0, 1, 2, 3, 4, 5, 7].map((id) => ({ id })))
+    expect(await run('DELETE FROM a.t USING (VALUES (1), (1), (2)) v(x) WHERE t.id = x')).toMatchObject({ deleted: 2 })
+    expect(await run('DELETE FROM a.t WHERE id IN (SELECT max(id) FROM a.t)')).toMatchObject({ deleted: 1 })
+    expect(await rows('SELECT id FROM a.t ORDER BY id')).toEqual([0, 3, 4, 5].map((id) => ({ id })))
+    expect(await run('DELETE FROM a.t WHERE id > 100')).toMatchObject({ deleted: 0 })
+    expect(await run('TRUNCATE a.t')).toEqual({ operation: 'truncate', ...counts, deleted: 4 })
+    expect(await tasks()).toEqual([])
+  })
+
+  it('are updated, also into other partitions', async () => {
+    expect(await run("UPDATE a.t SET name = name || '!', part = 7 WHERE id % 2 = 0")).toEqual({
+      operation: 'update',
+      ...counts,
+      updated: 5,
+    })
+    await run('UPDATE a.t SET name = v.s FROM (VALUES (1, $1)) v(k, s) WHERE k = id', ["it's"])
+    expect(await rows('SELECT id, name, part FROM a.t WHERE id < 4 ORDER BY id')).toEqual([
+      { id: 0, name: 'n0!', part: 7 },
+      { id: 1, name: "it's", part: 1 },
+      { id: 2, name: 'n2!', part: 7 },
+      { id: 3, name: 'n3', part: 0 },
+    ])
+    expect(await rows('SELECT count(*)::INT AS n FROM a.t')).toEqual([{ n: 9 }])
+    await expect(
+      run('UPDATE a.t SET name = s FROM (VALUES (1, 2), (1, 3)) v(k, s) WHERE k = id'),
+    ).rejects.toMatchObject({ code: 'PHLO_MERGE_AMBIGUOUS' })
+  })
+
+  it('are merged', async () => {
+    const merge = `MERGE INTO a.t AS t
+      USING (SELECT * FROM (VALUES (1, 'one'), (2, NULL), (20, 'new'), (21, 'skip')) v(id, name)) AS s ON t.id = s.id
+      WHEN MATCHED AND s.name IS NULL THEN DELETE
+      WHEN MATCHED THEN UPDATE SET name = CASE WHEN s.name = 'one' THEN 'uno' END
+      WHEN NOT MATCHED AND s.name = 'skip' THEN DO NOTHING
+      WHEN NOT MATCHED THEN INSERT (id, name, part) VALUES (s.id, s.name, DEFAULT)
+      WHEN NOT MATCHED BY SOURCE AND t.id > 5 THEN DELETE`
+    expect(await run(merge)).toEqual({ operation: 'merge', inserted: 1, updated: 1, deleted: 4 })
+    expect(await rows('SELECT id, name FROM a.t ORDER BY id')).toEqual([
+      { id: 0, name: 'n0' },
+      { id: 1, name: 'uno' },
+      { id: 3, name: 'n3' },
+      { id: 4, name: 'n4' },
+      { id: 5, name: 'n5' },
+      { id: 20, name: 'new' },
+    ])
+    await expect(
+      run('MERGE INTO a.t USING (VALUES (1, 2), (1, 3)) v(id, name) USING (id) WHEN MATCHED THEN DELETE'),
+    ).rejects.toMatchObject({ code: 'PHLO_MERGE_AMBIGUOUS' })
+    expect(
+      await run(
+        'MERGE INTO a.t USING (SELECT 1 AS id, $$x$$ AS name, 1 AS part UNION ALL SELECT 2, $$y$$, 2) s USING (id) WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT *',
+      ),
+    ).toEqual({ operation: 'merge', inserted: 1, updated: 1, deleted: 0 })
+    expect(await rows('SELECT * FROM a.t WHERE id < 3 AND id > 0 ORDER BY id')).toEqual([
+      { id: 1, name: 'x', part: 1 },
+      { id: 2, name: 'y', part: 2 },
+    ])
+  })
+})

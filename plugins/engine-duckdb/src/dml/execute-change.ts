@@ -1,0 +1,349 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import { currentSchema, planScan, type ScanTask, TableTransaction } from '@phlo/iceberg'
+import {
+  type Catalog,
+  type ExecuteOptions,
+  type ExecuteResult,
+  formatIdentifier,
+  type LoadedTable,
+  type ObjectStore,
+  PhloError,
+} from '@phlo/ports'
+import { identifier } from '../duckdb-dialect.js'
+import type { Connection, DuckDbHost } from '../duckdb-host.js'
+import { requireReadable } from '../statement.js'
+import { commitTables, everyFile, type OpenTable, openTable, replacing } from '../tables/commit-table.js'
+import { LakeViews } from '../tables/lake-views.js'
+import { findTable, loadTable } from '../tables/load-table.js'
+import { ParquetWriter, storeFiles } from '../tables/parquet-writer.js'
+import { resultColumns } from '../tables/result-schema.js'
+import {
+  actionColumn,
+  aliasOf,
+  type ChangedTable,
+  deletedRows,
+  mergedRows,
+  rowAction,
+  updatedRows,
+  valueColumn,
+} from './change-selects.js'
+import type { ChangeStatement } from './change-statement.js'
+import { withRequired } from './column-values.js'
+import { type ComposedSql, SqlComposer, type SqlPart, statementWithin } from './composed-sql.js'
+import { tableDefinition } from './create-table.js'
+import { insertedRows } from './insert-rows.js'
+import { readChangeStatement } from './read-statement.js'
+import { isolationLevel, RowChangeWriter, rowsOf, writeMode } from './row-changes.js'
+import { inspectParts, type TreeNode } from './statement-parts.js'
+import { positionColumn, TargetRows, taskColumn } from './target-rows.js'
+
+type Of<Kind extends ChangeStatement['kind']> = Extract<ChangeStatement, { kind: Kind }>
+
+/** What a statement did; what is left out is 0. */
+type Outcome = Partial<ExecuteResult> & Pick<ExecuteResult, 'operation'>
+
+/** Runs one statement that changes one table. */
+export class ChangeExecution {
+  private readonly host: DuckDbHost
+  private readonly store: ObjectStore
+  private readonly catalog: Catalog
+  private readonly connection: Connection
+  private readonly composer: SqlComposer
+  private readonly sql: string
+  private readonly options: ExecuteOptions
+  private readonly writer: ParquetWriter
+  private readonly folder: string
+
+  constructor(
+    engine: { host: DuckDbHost; store: ObjectStore; catalog: Catalog; stagingRoot: string },
+    connection: Connection,
+    sql: string,
+    options: ExecuteOptions,
+  ) {
+    this.host = engine.host
+    this.store = engine.store
+    this.catalog = engine.catalog
+    this.connection = connection
+    this.sql = sql
+    this.options = options
+    this.composer = new SqlComposer(sql, options.params)
+    this.folder = path.join(engine.stagingRoot, randomUUID())
+    this.writer = new ParquetWriter(this.host, this.folder)
+  }
+
+  async run(): Promise<ExecuteResult> {
+    const statement = readChangeStatement(this.sql)
+    if (!statement) {
+      throw new PhloError('PHLO_SQL_FORBIDDEN', 'This statement changes no table', {
+        hint: 'INSERT, UPDATE, DELETE, MERGE, CREATE TABLE, ALTER TABLE, DROP TABLE and TRUNCATE do; a SELECT is a query.',
+      })
+    }
+    const parts = await inspectParts(this.connection, this.composer, statement)
+    const views = new LakeViews(this.connection, this.store, this.catalog)
+    try {
+      await views.attach(parts.tables, this.options.ref === undefined ? {} : { ref: this.options.ref })
+      await mkdir(this.folder, { recursive: true })
+      const outcome = await this.dispatch(statement, parts.tree)
+      return {
+        table: statement.target.table,
+        inserted: 0,
+        updated: 0,
+        deleted: 0,
+        addedFiles: 0,
+        removedFiles: 0,
+        bytes: 0,
+        ...outcome,
+      }
+    } finally {
+      await views.detach()
+      await this.writer.clean()
+    }
+  }
+
+  private async dispatch(statement: ChangeStatement, tree: TreeNode | undefined): Promise<Outcome> {
+    switch (statement.kind) {
+      case 'insert':
+        return this.insert(statement, tree)
+      case 'create':
+        return this.create(statement)
+      case 'update':
+      case 'delete':
+      case 'merge':
+        return this.change(statement, tree)
+      case 'truncate':
+        return {
+          ...(await this.change({ ...statement, kind: 'delete', using: undefined, where: undefined }, tree)),
+          operation: 'truncate',
+        }
+      case 'drop':
+        return this.drop(statement)
+      case 'alter':
+        return this.alter(statement)
+    }
+  }
+
+  private async insert(statement: Of<'insert'>, tree: TreeNode | undefined): Promise<Outcome> {
+    const table = await this.open(statement)
+    const rows = await insertedRows(
+      this.connection,
+      this.composer,
+      statement,
+      table.identifier,
+      table.transaction.metadata,
+      tree,
+    )
+    return { ...(await this.addRows(table, rows, false)), operation: 'insert' }
+  }
+
+  /** Writes the rows of a SELECT of the table's columns and commits them. */
+  private async addRows(table: OpenTable, rows: SqlPart, replaces: boolean): Promise<Omit<Outcome, 'operation'>> {
+    const { transaction } = table
+    const composed = this.composer.compose(rows)
+    const staged = await this.writer.write(this.connection, composed.text, transaction.metadata, (copy) =>
+      this.runComposed(copy, composed),
+    )
+    const files = await storeFiles(this.store, transaction.metadata, staged)
+    const snapshotId = await transaction.addSnapshot({
+      add: files,
+      ...(replaces && replacing(everyFile)),
+      ...(this.options.summary && { summary: this.options.summary }),
+    })
+    await this.commit([table])
+    return {
+      inserted: rowsOf(files),
+      addedFiles: files.length,
+      bytes: files.reduce((sum, file) => sum + file.fileSize, 0),
+      snapshotId,
+    }
+  }
+
+  private async create(statement: Of<'create'>): Promise<Outcome> {
+    const { table: name } = statement.target
+    requireReadable(name)
+    const existing = await findTable(this.catalog, name, this.options.ref)
+    if (existing && statement.ifNotExists) return { operation: 'create' }
+    if (existing && !statement.orReplace)
+      throw new PhloError('PHLO_TABLE_EXISTS', `There is a table ${formatIdentifier(name)} already`, {
+        hint: 'Write CREATE OR REPLACE TABLE, or INSERT INTO it.',
+      })
+    const definition = await tableDefinition(this.connection, this.composer, statement)
+    const table = existing
+      ? this.changing(existing)
+      : await openTable(this.store, this.catalog, name, this.options.ref ?? 'main', definition)
+    const { transaction } = table
+    if (existing) {
+      transaction.replaceLayout(definition.rows, definition.partitioning)
+      transaction.setProperties(definition.properties)
+    }
+    if (statement.query) {
+      const { fields } = currentSchema(transaction.metadata)
+      const names = fields.map((_, index) => `_phlo_${index}`)
+      const rows: SqlPart = [
+        `SELECT ${fields.map((field, index) => `_phlo_${index} AS ${identifier(field.name)}`).join(', ')} FROM (`,
+        statement.query,
+        `) AS _phlo_rows(${names.join(', ')})`,
+      ]
+      return { ...(await this.addRows(table, rows, existing !== undefined)), operation: 'create' }
+    }
+    const snapshotId = existing ? await transaction.addSnapshot({ add: [], ...replacing(everyFile) }) : undefined
+    await this.commit([table])
+    return { operation: 'create', ...(snapshotId !== undefined && { snapshotId }) }
+  }
+
+  /** UPDATE, DELETE and MERGE: finds the rows, then writes what becomes of their files. */
+  private async change(statement: Of<'update' | 'delete' | 'merge'>, tree: TreeNode | undefined): Promise<Outcome> {
+    const table = await this.open(statement)
+    const { metadata } = table.transaction
+    const mode = writeMode(metadata, statement.kind)
+    const tasks: ScanTask[] = []
+    for await (const task of planScan(this.store, metadata)) tasks.push(task)
+    const target = new TargetRows(this.connection, this.store, metadata, table.identifier, tasks)
+    try {
+      const { alias } = statement.target
+      const changed: ChangedTable = {
+        table: statement.target.table,
+        metadata,
+        from: await target.attach(alias),
+        alias: alias ?? statement.target.table.name,
+      }
+      const changes = `changes_${randomUUID().replaceAll('-', '')}`
+      await this.collect(changes, await this.changedRows(statement, changed, tree))
+      const counts = await this.countChanges(changes)
+      const { fields } = currentSchema(metadata)
+      const values = fields.map(({ name }, index) => `${valueColumn(index)} AS ${identifier(name)}`)
+      const coming = this.composer.compose(
+        withRequired(
+          currentSchema(metadata),
+          changed.table,
+          `SELECT ${values.join(', ')} FROM ${changes} WHERE ${actionColumn} <> ${rowAction.delete}`,
+        ),
+      ).text
+      const outcome = { operation: statement.kind, ...counts }
+      if (counts.inserted + counts.updated + counts.deleted === 0) return outcome
+      const staged = await new RowChangeWriter(this.connection, this.store, this.writer, metadata).write(
+        target,
+        {
+          leaving: `SELECT ${taskColumn}, ${positionColumn} FROM ${changes} WHERE ${positionColumn} IS NOT NULL`,
+          ...(counts.inserted + counts.updated > 0 && { coming }),
+        },
+        mode,
+      )
+      const snapshotId = await table.transaction.addSnapshot({
+        add: staged.add,
+        removePaths: staged.removePaths,
+        validation: {
+          isolation: isolationLevel(metadata, statement.kind),
+          referencedPaths: staged.referencedPaths,
+        },
+        ...(this.options.summary && { summary: this.options.summary }),
+      })
+      await this.commit([table])
+      return {
+        ...outcome,
+        snapshotId,
+        addedFiles: staged.add.length,
+        removedFiles: staged.removePaths.size,
+        bytes: staged.add.reduce((sum, file) => sum + file.fileSize, 0),
+      }
+    } finally {
+      await target.detach()
+    }
+  }
+
+  private async changedRows(
+    statement: Of<'update' | 'delete' | 'merge'>,
+    changed: ChangedTable,
+    tree: TreeNode | undefined,
+  ): Promise<SqlPart> {
+    if (statement.kind === 'update') return updatedRows(this.composer, statement, changed)
+    if (statement.kind === 'delete') return deletedRows(statement, changed)
+    const alias = aliasOf(tree as TreeNode)
+    if (alias === undefined)
+      throw this.composer.error(statement.source, 'The source needs a name', 'Write (SELECT …) AS source.')
+    const described = this.composer.compose(['SELECT * FROM ', statement.source])
+    const columns = await resultColumns(this.connection, described.text, {
+      ...described.statement,
+      ran: described.text,
+    })
+    return mergedRows(this.composer, statement, changed, { alias, columns: columns.map(({ name }) => name) })
+  }
+
+  /** Keeps what the statement does in a temporary table, so that it is worked out once. */
+  private async collect(changes: string, select: SqlPart): Promise<void> {
+    const composed = this.composer.compose(select)
+    await this.runComposed(`CREATE TEMP TABLE ${changes} AS ${composed.text}`, composed)
+    const [twice] = await this.connection.run(
+      `SELECT count(*) AS rows FROM (SELECT 1 FROM ${changes} WHERE ${positionColumn} IS NOT NULL ` +
+        `GROUP BY ${taskColumn}, ${positionColumn} HAVING count(*) > 1)`,
+    )
+    const rows = Number(twice?.['rows'])
+    if (rows === 0) return
+    throw new PhloError(
+      'PHLO_MERGE_AMBIGUOUS',
+      `${rows} ${rows === 1 ? 'row of the table is' : 'rows of the table are'} matched by several rows of the source`,
+      { hint: 'Let the source have one row for each that it changes, for instance with DISTINCT ON or QUALIFY.' },
+    )
+  }
+
+  private async countChanges(changes: string): Promise<Pick<ExecuteResult, 'inserted' | 'updated' | 'deleted'>> {
+    const rows = await this.connection.run(
+      `SELECT ${actionColumn} AS action, count(*) AS rows FROM ${changes} GROUP BY ALL`,
+    )
+    const count = (action: number) => Number(rows.find((row) => row['action'] === action)?.['rows'] ?? 0)
+    return {
+      inserted: count(rowAction.insert),
+      updated: count(rowAction.update),
+      deleted: count(rowAction.delete),
+    }
+  }
+
+  private async drop({ target, ifExists }: Of<'drop'>): Promise<Outcome> {
+    const found = await findTable(this.catalog, target.table, this.options.ref)
+    if (!found && ifExists) return { operation: 'drop' }
+    const { identifier: table } = found ?? (await loadTable(this.catalog, target.table, this.options.ref))
+    await this.catalog.commit([{ kind: 'drop-table', identifier: table }], this.commitOptions())
+    return { operation: 'drop' }
+  }
+
+  private async alter(statement: Of<'alter'>): Promise<Outcome> {
+    const found = await findTable(this.catalog, statement.target.table, this.options.ref)
+    if (!found && statement.ifExists) return { operation: 'alter' }
+    const table = await this.open(statement)
+    const { alteration } = statement
+    if (alteration.kind === 'set-properties') table.transaction.setProperties(alteration.properties)
+    else if (alteration.kind === 'set-doc' && !alteration.at)
+      table.transaction.setProperties({ comment: alteration.doc ?? '' })
+    else throw new PhloError('PHLO_UNSUPPORTED', `ALTER TABLE cannot ${alteration.kind} yet`)
+    await this.commit([table])
+    return { operation: 'alter' }
+  }
+
+  private async open({ target }: Pick<ChangeStatement, 'target'>): Promise<OpenTable> {
+    return this.changing(await loadTable(this.catalog, target.table, this.options.ref))
+  }
+
+  private changing(existing: LoadedTable): OpenTable {
+    const transaction = TableTransaction.change(this.store, existing.metadata)
+    return { identifier: existing.identifier, existing, transaction }
+  }
+
+  private runComposed(ran: string, composed: ComposedSql) {
+    return this.connection.runWithProgress(ran, this.options.onProgress, statementWithin(ran, composed))
+  }
+
+  private async commit(tables: readonly OpenTable[]): Promise<void> {
+    await commitTables(this.catalog, tables, this.commitOptions())
+  }
+
+  private commitOptions() {
+    const { ref, message, author, properties } = this.options
+    return {
+      message,
+      ...(ref !== undefined && { ref }),
+      ...(author !== undefined && { author }),
+      ...(properties && { properties }),
+    }
+  }
+}

@@ -1,0 +1,103 @@
+import { type AddedFile, deletionVectorBlob, fileContent, PositionSet, writePuffin } from '@phlo/iceberg'
+import { randomUUID } from 'node:crypto'
+import { type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
+import type { Connection } from '../duckdb-host.js'
+import { type ParquetWriter, storeFiles, tableFolder } from '../tables/parquet-writer.js'
+import type { TouchedFile } from './row-changes.js'
+import { positionColumn, taskColumn } from './target-rows.js'
+import { literal } from '../duckdb-dialect.js'
+import { deletedPositions } from './deleted-positions.js'
+
+/** Writes which rows of data files are deleted: Parquet files for version 2, deletion vectors from version 3 on. */
+export class PositionDeleteWriter {
+  private readonly connection: Connection
+  private readonly store: ObjectStore
+  private readonly writer: ParquetWriter
+  private readonly metadata: TableMetadata
+
+  constructor(connection: Connection, store: ObjectStore, writer: ParquetWriter, metadata: TableMetadata) {
+    this.connection = connection
+    this.store = store
+    this.writer = writer
+    this.metadata = metadata
+  }
+
+  /** `leaving` is a SELECT of the places of deleted rows, also of files that are not among the touched. */
+  async write(touched: readonly TouchedFile[], leaving: string): Promise<AddedFile[]> {
+    return this.metadata['format-version'] >= 3 ? this.vectors(touched, leaving) : this.files(touched, leaving)
+  }
+
+  /** Spec: "Position Delete Files": sorted by path and position. */
+  private async files(touched: readonly TouchedFile[], leaving: string): Promise<AddedFile[]> {
+    const byFile = this.metadata.properties?.['write.delete.granularity'] === 'file'
+    const groups = new Map<string, TouchedFile[]>()
+    for (const item of touched) {
+      const { file } = item.task
+      const key = byFile ? file.path : JSON.stringify([file.specId, file.partition.map(String)])
+      groups.set(key, [...(groups.get(key) ?? []), item])
+    }
+    const staged = []
+    for (const group of groups.values()) {
+      const paths = group.map(({ index, task }) => `(${index}, ${literal(task.file.path)})`)
+      const rows =
+        `SELECT p.path AS file_path, ${positionColumn} AS pos FROM (${leaving}) AS l ` +
+        `JOIN (VALUES ${paths.join(', ')}) AS p(task, path) ON p.task = l.${taskColumn}`
+      const [first] = group as [TouchedFile]
+      staged.push(
+        await this.writer.writePositionDeletes(
+          this.connection,
+          rows,
+          first.task.file,
+          group.map(({ task }) => task.file.path),
+          this.metadata,
+        ),
+      )
+    }
+    return storeFiles(this.store, this.metadata, staged)
+  }
+
+  /** Spec: "Deletion Vectors": one a data file, which takes the place of every earlier one. */
+  private async vectors(touched: readonly TouchedFile[], leaving: string): Promise<AddedFile[]> {
+    const positions = await this.positions(leaving)
+    const blobs = []
+    for (const { index, task } of touched) {
+      const set = positions.get(index)
+      if (!set) throw new PhloError('PHLO_INTERNAL', `No row of ${task.file.path} is deleted`)
+      set.addAll(await deletedPositions(this.connection, this.store, task))
+      blobs.push({ file: task.file, set })
+    }
+    const puffin = writePuffin(blobs.map(({ file, set }) => deletionVectorBlob(file.path, set)))
+    const key = `${tableFolder(this.store, this.metadata)}/data/${randomUUID()}-deletes.puffin`
+    await this.store.put(key, puffin.bytes, { ifAbsent: true })
+    return blobs.map(({ file, set }, index) => ({
+      content: fileContent.positionDeletes,
+      specId: file.specId,
+      path: this.store.uri(key),
+      format: 'PUFFIN',
+      partition: file.partition,
+      recordCount: set.size,
+      fileSize: puffin.bytes.length,
+      referencedDataFile: file.path,
+      contentOffset: (puffin.blobs[index] as { offset: number }).offset,
+      contentSize: (puffin.blobs[index] as { length: number }).length,
+    }))
+  }
+
+  private async positions(leaving: string): Promise<Map<number, PositionSet>> {
+    const sets = new Map<number, PositionSet>()
+    await this.connection.eachChunk(
+      `SELECT ${taskColumn}::INTEGER, ${positionColumn}::BIGINT FROM (${leaving})`,
+      (chunk) => {
+        const tasks = chunk.getColumnVector(0)
+        const places = chunk.getColumnVector(1)
+        for (let row = 0; row < chunk.rowCount; row++) {
+          const task = tasks.getItem(row) as number
+          let set = sets.get(task)
+          if (!set) sets.set(task, (set = new PositionSet()))
+          set.add(Number(places.getItem(row)))
+        }
+      },
+    )
+    return sets
+  }
+}

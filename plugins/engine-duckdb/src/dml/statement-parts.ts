@@ -1,0 +1,190 @@
+import { formatIdentifier, type TableIdentifier } from '@phlo/ports'
+import type { Connection } from '../duckdb-host.js'
+import { inspectStatement } from '../statement.js'
+import type { ChangeStatement, ColumnDefinition, Span } from './change-statement.js'
+import type { SqlComposer, SqlPart } from './composed-sql.js'
+
+/** What of DuckDB's syntax tree is looked at here. */
+interface SelectNode {
+  readonly type?: unknown
+  readonly select_list?: readonly TreeNode[]
+  readonly from_table?: TreeNode
+  readonly where_clause?: unknown
+  readonly group_expressions?: readonly unknown[]
+  readonly having?: unknown
+  readonly qualify?: unknown
+  readonly sample?: unknown
+  readonly modifiers?: readonly unknown[]
+  readonly cte_map?: { readonly map: readonly unknown[] }
+}
+
+/** A node of an expression or of FROM. */
+export interface TreeNode {
+  readonly class?: string
+  readonly type?: string
+  readonly alias?: string
+  readonly schema_name?: string
+  readonly table_name?: string
+  readonly function_name?: string
+  readonly column_names?: readonly string[]
+  readonly children?: readonly TreeNode[]
+  readonly left?: TreeNode
+  readonly right?: TreeNode
+  readonly [key: string]: unknown
+}
+
+/**
+ * Has DuckDB parse each part of a user's statement by itself, so that none can be more than what it is taken for, and
+ * collects the tables that they read.
+ */
+class StatementParts {
+  private readonly connection: Connection
+  private readonly composer: SqlComposer
+  private readonly names = new Map<string, TableIdentifier>()
+
+  constructor(connection: Connection, composer: SqlComposer) {
+    this.connection = connection
+    this.composer = composer
+  }
+
+  /** The tables that the parts read that were looked at so far. */
+  get tables(): readonly TableIdentifier[] {
+    return [...this.names.values()]
+  }
+
+  /** A SELECT or VALUES. */
+  async query(span: Span): Promise<TreeNode> {
+    return this.inspect(span)
+  }
+
+  /** One value or condition. */
+  async expression(span: Span): Promise<TreeNode> {
+    const node = select(await this.inspect(['SELECT (', span, ')']))
+    const [expression, ...more] = node.select_list ?? []
+    if (!expression || more.length > 0 || node.from_table?.type !== 'EMPTY' || !isBare(node))
+      throw this.composer.error(span, 'This is more than one expression')
+    refuseSeveralValues(expression, (what) => this.composer.error(span, `${what} does not stand for one value`))
+    return expression
+  }
+
+  /** What can stand behind FROM. */
+  async tableReference(span: Span): Promise<TreeNode> {
+    const node = select(await this.inspect(['SELECT 1 FROM ', span]))
+    if (node.select_list?.length !== 1 || !node.from_table || !isBare(node))
+      throw this.composer.error(span, 'This is more than a table')
+    return node.from_table
+  }
+
+  /** The name of a type. */
+  async type(span: Span): Promise<void> {
+    const node = select(await this.inspect(['SELECT CAST(NULL AS ', span, ')']))
+    const [cast, ...more] = node.select_list ?? []
+    if (cast?.class !== 'CAST' || more.length > 0 || node.from_table?.type !== 'EMPTY' || !isBare(node))
+      throw this.composer.error(span, 'This is no type')
+  }
+
+  private async inspect(part: SqlPart): Promise<TreeNode> {
+    const { text, statement } = this.composer.compose(part, { keepParameters: true })
+    const { tables, tree } = await inspectStatement(this.connection, text, statement.placeOf)
+    for (const table of tables) this.names.set(formatIdentifier(table), table)
+    return tree as TreeNode
+  }
+}
+
+function select(tree: TreeNode): SelectNode {
+  const { node } = tree as { readonly node?: SelectNode }
+  return node?.type === 'SELECT_NODE' ? node : {}
+}
+
+/** Nothing but a list and a table. */
+function isBare(node: SelectNode): boolean {
+  return (
+    node.where_clause === null &&
+    node.having === null &&
+    node.qualify === null &&
+    node.sample === null &&
+    node.group_expressions?.length === 0 &&
+    node.modifiers?.length === 0 &&
+    node.cte_map?.map.length === 0
+  )
+}
+
+/** Goes through an expression, not into its subqueries. */
+function visitExpression(node: unknown, visit: (node: TreeNode) => void): void {
+  if (Array.isArray(node)) {
+    for (const item of node) visitExpression(item, visit)
+    return
+  }
+  if (typeof node !== 'object' || node === null) return
+  const tree = node as TreeNode
+  visit(tree)
+  for (const [key, child] of Object.entries(tree)) if (key !== 'subquery') visitExpression(child, visit)
+}
+
+function refuseSeveralValues(expression: TreeNode, error: (what: string) => Error): void {
+  visitExpression(expression, (node) => {
+    if (node.class === 'STAR') throw error('*')
+    if (node.class === 'FUNCTION' && /^(unnest|unlist)$/i.test(node.function_name ?? '')) throw error('unnest')
+  })
+}
+
+/** What a statement's parts are, once DuckDB has parsed each. */
+export interface InspectedParts {
+  /** The tables that are read. */
+  readonly tables: readonly TableIdentifier[]
+  /** The tree of an INSERT's query or of a MERGE's source. */
+  readonly tree: TreeNode | undefined
+}
+
+/** Has every part of a statement parsed and checked. Throws PHLO_SQL_INVALID and PHLO_SQL_FORBIDDEN. */
+export async function inspectParts(
+  connection: Connection,
+  composer: SqlComposer,
+  statement: ChangeStatement,
+): Promise<InspectedParts> {
+  const parts = new StatementParts(connection, composer)
+  let tree: TreeNode | undefined
+  const expressions = async (spans: readonly (Span | undefined)[]) => {
+    for (const span of spans) if (span) await parts.expression(span)
+  }
+  const columns = async (definitions: readonly Pick<ColumnDefinition, 'type' | 'defaultValue'>[]) => {
+    for (const { type, defaultValue } of definitions) {
+      await parts.type(type)
+      await expressions([defaultValue])
+    }
+  }
+  switch (statement.kind) {
+    case 'insert':
+      if (statement.query) tree = await parts.query(statement.query)
+      break
+    case 'create':
+      if (statement.query) await parts.query(statement.query)
+      await columns(statement.columns ?? [])
+      break
+    case 'update':
+      await expressions([...statement.assignments.map(({ value }) => value), statement.where])
+      if (statement.from) await parts.tableReference(statement.from)
+      break
+    case 'delete':
+      if (statement.using) await parts.tableReference(statement.using)
+      await expressions([statement.where])
+      break
+    case 'merge':
+      tree = await parts.tableReference(statement.source)
+      if ('start' in statement.on) await expressions([statement.on])
+      for (const { condition, action } of statement.clauses) {
+        await expressions([condition])
+        if (action.kind === 'update') await expressions((action.assignments ?? []).map(({ value }) => value))
+        if (action.kind === 'insert') await expressions(action.values ?? [])
+      }
+      break
+    case 'alter':
+      if (statement.alteration.kind === 'add-column') await columns([statement.alteration])
+      if (statement.alteration.kind === 'set-type') await parts.type(statement.alteration.type)
+      if (statement.alteration.kind === 'set-default') await expressions([statement.alteration.value])
+      break
+    case 'truncate':
+    case 'drop':
+  }
+  return { tables: parts.tables, tree }
+}
