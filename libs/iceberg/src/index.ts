@@ -120,3 +120,4 @@ export {
   type TableState,
 } from './maintenance/remove-orphans.js'
 export type { TableFile, TableFileKind } from './maintenance/table-contents.js'
+export { type FileGroup, planRewrite, type RewriteOptions, type RewritePlan } from './maintenance/rewrite-plan.js'

@@ -134,3 +134,11 @@ export {
 } from './transformer.js'
 export { type RunEventRecord, type RunRecord, type RunStatus, type StateStore, StateStorePort } from './state-store.js'
 export { type EventListener, EventListenerPort, type PublishedEvent } from './event-listener.js'
+export type {
+  ColumnCondition,
+  RewriteProgress,
+  RewriteRequest,
+  RewriteResult,
+  RewriteStrategy,
+  SortKey,
+} from './rewrite.js'

@@ -1,6 +1,7 @@
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { isPhloError, restated, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
+import type { RewriteRequest, RewriteResult } from './rewrite.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
 import type { SqlPlace } from './transformer.js'
@@ -125,6 +126,8 @@ export interface QueryEngineSupports {
   readonly timeTravel: boolean
   /** {@link QueryEngine.execute} changes tables; without it, it throws PHLO_UNSUPPORTED. Default false. */
   readonly dml: boolean
+  /** {@link QueryEngine.rewrite} writes files anew; without it, it throws PHLO_UNSUPPORTED. Default false. */
+  readonly rewrite: boolean
 }
 
 /**
@@ -150,6 +153,13 @@ export interface QueryEngine {
    * for what the engine's `supports` or dialect leaves out.
    */
   execute(sql: string, options: ExecuteOptions): Promise<ExecuteResult>
+
+  /**
+   * Writes data files of a table anew, without the rows that are deleted and perhaps in another order, and commits that
+   * in several steps, each of which leaves the table's rows as they are. A group of files that somebody else changed
+   * meanwhile stays as it is. Throws PHLO_SCHEMA_COLUMN_MISSING for columns that the table has not.
+   */
+  rewrite(request: RewriteRequest): Promise<RewriteResult>
 
   /** The engine's own description of how it would run the statement. */
   explain(sql: string, options?: QueryOptions): Promise<string>

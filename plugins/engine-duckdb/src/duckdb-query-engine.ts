@@ -13,6 +13,8 @@ import {
   type QueryEngineSupports,
   type QueryOptions,
   type QueryResult,
+  type RewriteRequest,
+  type RewriteResult,
   type SqlDialect,
   type StatementTable,
 } from '@phlo/ports'
@@ -20,6 +22,7 @@ import { duckdbDialect, identifier } from './duckdb-dialect.js'
 import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { duckdbType } from './duckdb-types.js'
+import { TableRewrite } from './maintenance/rewrite-table.js'
 import { withoutTerminator } from './sql-tokens.js'
 import { inspectStatement, requireReadable } from './statement.js'
 import { commitTables, everyFile, openTable, replacing } from './tables/commit-table.js'
@@ -32,7 +35,7 @@ import { arrowBatches, arrowSchema } from './tables/result-batches.js'
 /** SQL of users on the lake's tables, in a DuckDB that can reach nothing else. */
 export class DuckDbQueryEngine implements QueryEngine {
   readonly dialect: SqlDialect = duckdbDialect
-  readonly supports: QueryEngineSupports = { timeTravel: true, dml: true }
+  readonly supports: QueryEngineSupports = { timeTravel: true, dml: true, rewrite: true }
   private readonly host: DuckDbHost
   private readonly store: ObjectStore
   private readonly catalog: Catalog
@@ -115,6 +118,11 @@ export class DuckDbQueryEngine implements QueryEngine {
         ).run(),
       options.signal,
     )
+  }
+
+  rewrite(request: RewriteRequest): Promise<RewriteResult> {
+    const { host, store, catalog, stagingRoot } = this
+    return new TableRewrite({ host, store, catalog, stagingRoot }, request).run()
   }
 
   async close(): Promise<void> {

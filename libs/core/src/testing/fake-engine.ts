@@ -15,6 +15,7 @@ import {
   type QueryEngine,
   type QueryOptions,
   type QueryResult,
+  type RewriteResult,
   type SqlDialect,
   type StatementTable,
   type TableIdentifier,
@@ -41,7 +42,7 @@ const dialect: SqlDialect = {
  */
 export class FakeEngine implements QueryEngine, IngestEngine {
   readonly dialect = dialect
-  readonly supports = { timeTravel: false, dml: false }
+  readonly supports = { timeTravel: false, dml: false, rewrite: false }
   /** Every statement that was run, in order. */
   readonly statements: { readonly sql: string; readonly ref: string | undefined }[] = []
   readonly ingested: IngestRequest[] = []
@@ -101,6 +102,10 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     options.signal?.throwIfAborted()
     if (sql.includes('broken()')) throw new PhloError('PHLO_SQL_INVALID', 'broken() is no SQL')
     return result(answer(sql))
+  }
+
+  async rewrite(): Promise<RewriteResult> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }
 
   async explain(sql: string): Promise<string> {

@@ -104,6 +104,21 @@ export function queryEngineContract(
       assert.deepEqual(await rows('SELECT id FROM a.t'), [{ id: 3 }])
     })
 
+    using('rewrites files and leaves the rows as they are, or says that it does not', async ({ engine, put, rows }) => {
+      for (let id = 0; id < 6; id++) await put('a.t', `SELECT ${id} AS id`, { strategy: 'append' })
+      const before = await rows('SELECT id FROM a.t ORDER BY id')
+      const rewrite = (dryRun: boolean) =>
+        engine.rewrite({ table: table('a.t'), ref: 'main', message: 'Compact a.t', dryRun })
+      if (!engine.supports.rewrite) return assert.rejects(rewrite(false), withCode('PHLO_UNSUPPORTED'))
+      const planned = await rewrite(true)
+      assert.ok(planned.removedFiles >= 6 && planned.snapshotIds.length === 0)
+      const done = await rewrite(false)
+      assert.deepEqual([done.removedFiles, done.rows, done.conflicts], [planned.removedFiles, 6, 0])
+      assert.ok(done.addedFiles < done.removedFiles && done.snapshotIds.length > 0)
+      assert.deepEqual(await rows('SELECT id FROM a.t ORDER BY id'), before)
+      assert.equal((await rewrite(false)).removedFiles, 0)
+    })
+
     using('replaces a table with a SELECT that reads that table', async ({ put, rows }) => {
       await put('a.t', 'SELECT 1 AS id')
       await put('a.t', 'SELECT id + 1 AS id FROM a.t')

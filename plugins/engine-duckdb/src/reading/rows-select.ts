@@ -34,7 +34,7 @@ export type MetadataColumn =
   | '_last_updated_sequence_number'
 
 /** Reserved ids of the columns that rewritten files may hold themselves. */
-const lineageIds = { _row_id: 2147483540, _last_updated_sequence_number: 2147483539 } as const
+export const lineageIds = { _row_id: 2147483540, _last_updated_sequence_number: 2147483539 } as const
 
 const columnTypes: Readonly<Record<Exclude<MetadataColumn, '_partition'>, string>> = {
   _file: 'VARCHAR',

@@ -31,6 +31,18 @@ export interface StagedFile {
   readonly file: DataFile
 }
 
+/** What a write does otherwise than the table's properties say. */
+export interface WriteLayout {
+  /** Columns that the SELECT has behind those of the schema. */
+  readonly extra?: readonly NestedField[]
+  /** All rows are of this partition, so that nothing has to be looked at to know it. */
+  readonly partition?: Pick<DataFile, 'specId' | 'partition'>
+  /** Bytes after which another file is begun. Not for rows of several partitions. */
+  readonly fileSize?: number
+  /** The SELECT's rows are of one partition, and go into one file in their order, which is that of this id. */
+  readonly sortOrderId?: number
+}
+
 /** Writes query results as Parquet files of an Iceberg table: field ids in the files, statistics from the write itself. */
 export class ParquetWriter {
   private readonly host: DuckDbHost
@@ -52,16 +64,23 @@ export class ParquetWriter {
     select: string,
     metadata: TableMetadata,
     run: (copy: string) => Promise<PlainRow[]> = (copy) => connection.run(copy),
+    layout: WriteLayout = {},
   ): Promise<StagedFile[]> {
     const schema = currentSchema(metadata)
-    const spec = bindSpec(specById(metadata['partition-specs'], metadata['default-spec-id']), schema)
+    const { extra = [], partition, sortOrderId } = layout
+    const spec = partition ? [] : bindSpec(specById(metadata['partition-specs'], metadata['default-spec-id']), schema)
     if (spec.some(({ transform }) => transform.kind === 'bucket')) await registerBucketFunction(this.host, connection)
     const folder = path.join(this.staging, String(this.count++))
     await mkdir(folder, { recursive: true })
-    const rows = await run(this.copyStatement(select, schema, spec, metadata.properties ?? {}, folder))
+    const written = { ...schema, fields: [...schema.fields, ...extra] }
+    const rows = await run(this.copyStatement(select, written, spec, metadata.properties ?? {}, folder, layout))
     const files = rows
       .map((row) => readCopyRow(row as unknown as CopyRow, schema, metadata['default-spec-id'], spec))
       .filter(({ file }) => file.recordCount > 0)
+      .map(({ path: local, file }) => ({
+        path: local,
+        file: { ...file, ...partition, ...(sortOrderId !== undefined && { sortOrderId }) },
+      }))
     await addSplitOffsets(connection, files)
     return files
   }
@@ -117,7 +136,10 @@ export class ParquetWriter {
     spec: readonly BoundPartitionField[],
     properties: Readonly<Record<string, string>>,
     folder: string,
+    layout: WriteLayout,
   ): string {
+    // DuckDB keeps the order of rows in a file that it need not end at a size.
+    const inOrder = layout.sortOrderId !== undefined
     const columns = schema.fields.map(({ name }) => identifier(name))
     const keys = spec.map((bound, index) => ({
       expression: partitionExpression(bound, sourceColumn(bound, schema)),
@@ -128,20 +150,22 @@ export class ParquetWriter {
       ...formatOptions(properties),
       `FIELD_IDS ${fieldIds(schema)}`,
       'RETURN_STATS',
-      "FILENAME_PATTERN '{uuidv7}'",
+      ...(inOrder ? [] : ["FILENAME_PATTERN '{uuidv7}'", 'OVERWRITE_OR_IGNORE true']),
       ...(keys.length > 0
         ? [
             `PARTITION_BY (${keys.map(({ name }) => name).join(', ')})`,
             'WRITE_PARTITION_COLUMNS false',
             'HIVE_FILE_PATTERN false',
           ]
-        : [
-            'WRITE_EMPTY_FILE false',
-            `FILE_SIZE_BYTES ${positiveInteger(properties['write.target-file-size-bytes'], defaultTargetFileSize)}`,
-          ]),
-      'OVERWRITE_OR_IGNORE true',
+        : inOrder
+          ? []
+          : [
+              'WRITE_EMPTY_FILE false',
+              `FILE_SIZE_BYTES ${layout.fileSize ?? positiveInteger(properties['write.target-file-size-bytes'], defaultTargetFileSize)}`,
+            ]),
     ]
-    return `COPY (SELECT ${list} FROM (${select})) TO ${literal(folder)} (${options.join(', ')})`
+    const target = inOrder ? path.join(folder, `${randomUUID()}.parquet`) : folder
+    return `COPY (SELECT ${list} FROM (${select})) TO ${literal(target)} (${options.join(', ')})`
   }
 
   /** Removes what was staged and not stored. */
