@@ -64,7 +64,7 @@ export {
   type SchemaChange,
   type SchemaEvolution,
 } from './schema/schema.js'
-export type { AddedFile, FileRemoval, SnapshotChange } from './commit/snapshot-change.js'
+export type { AddedFile, CommitValidation, FileRemoval, SnapshotChange } from './commit/snapshot-change.js'
 export { partitionKey } from './manifest/partition-key.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'
 export { commitWithRetry, type CommitTarget } from './commit/commit-with-retry.js'
@@ -83,7 +83,6 @@ export {
   setRetention,
 } from './commit/snapshot-refs.js'
 export { type NewTable, TableTransaction } from './commit/transaction.js'
-export type { CommitValidation } from './commit/validation.js'
 export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './partition/transform.js'
 export {
   formatPrimitive,

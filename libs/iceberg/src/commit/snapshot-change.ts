@@ -1,7 +1,7 @@
 import type { SnapshotOperation } from '@phlo/ports'
 import type { DataFile, ManifestFile } from '../manifest/data-file.js'
 import type { BoundPartitionField } from '../partition/partition-spec.js'
-import type { CommitValidation } from './validation.js'
+import type { Expression } from '../scan/expression.js'
 
 /** A file that a commit adds. */
 export interface AddedFile extends DataFile {
@@ -16,6 +16,26 @@ export interface AddedFile extends DataFile {
 export interface FileRemoval {
   readonly mayHold: (manifest: ManifestFile, spec: readonly BoundPartitionField[]) => boolean
   readonly matches: (file: DataFile, spec: readonly BoundPartitionField[]) => boolean
+}
+
+/** How much of what others commit meanwhile stands against a change that removes rows or replaces them. */
+export interface CommitValidation {
+  /**
+   * `serializable`: rows that were added or deleted within the filter; `snapshot`: only deletes, as rows that came later
+   * were not seen anyway; `none`: neither, the last writer wins. Default `serializable`.
+   *
+   * Whatever it is: removed paths, rewritten files and the data files that new deletes refer to have to be as they were.
+   */
+  readonly isolation?: 'serializable' | 'snapshot' | 'none'
+  /** Changes of rows that certainly do not meet it are no conflict. Default: every row is of interest. */
+  readonly filter?: Expression
+  /**
+   * The snapshot of the branch that was read to make the change, `null` when there was none. Default: that at the
+   * transaction's start.
+   */
+  readonly from?: bigint | null
+  /** Data files that new delete files refer to, beside those that the delete files name themselves. */
+  readonly referencedPaths?: ReadonlySet<string>
 }
 
 /** What a new snapshot does to the one before. */

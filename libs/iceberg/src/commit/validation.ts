@@ -2,31 +2,10 @@ import type { Snapshot, TableMetadata } from '@phlo/ports'
 import { type DataFile, fileContent, isDeletionVector } from '../manifest/data-file.js'
 import type { TableFiles } from '../manifest/table-files.js'
 import { snapshotsBetween } from '../metadata/ancestry.js'
-import type { Expression } from '../scan/expression.js'
 import { ConcurrentChanges, type Concerned } from './concurrent-changes.js'
 import { conflict } from './conflict.js'
 import { AddedPartitions } from './leaving-files.js'
 import type { SnapshotChange } from './snapshot-change.js'
-
-/** How much of what others commit meanwhile stands against a change that removes rows or replaces them. */
-export interface CommitValidation {
-  /**
-   * `serializable`: rows that were added or deleted within the filter; `snapshot`: only deletes, as rows that came later
-   * were not seen anyway; `none`: neither, the last writer wins. Default `serializable`.
-   *
-   * Whatever it is: removed paths, rewritten files and the data files that new deletes refer to have to be as they were.
-   */
-  readonly isolation?: 'serializable' | 'snapshot' | 'none'
-  /** Changes of rows that certainly do not meet it are no conflict. Default: every row is of interest. */
-  readonly filter?: Expression
-  /**
-   * The snapshot of the branch that was read to make the change, `null` when there was none. Default: that at the
-   * transaction's start.
-   */
-  readonly from?: bigint | null
-  /** Data files that new delete files refer to, beside those that the delete files name themselves. */
-  readonly referencedPaths?: ReadonlySet<string>
-}
 
 /**
  * Checks a change against what others committed since it was made. Throws PHLO_COMMIT_CONFLICT. The rules are those of

@@ -1,10 +1,11 @@
-import { type AddedFile, currentSchema, fileContent, type ScanTask } from '@phlo/iceberg'
+import { type AddedFile, currentSchema, fileContent } from '@phlo/iceberg'
 import { type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { type ParquetWriter, type StagedFile, storeFiles } from '../tables/parquet-writer.js'
 import { PositionDeleteWriter } from './position-deletes.js'
 import { positionColumn, type TargetRows, taskColumn } from './target-rows.js'
+import type { TouchedFile } from './touched-file.js'
 
 /** How rows of files that stay in the table are changed. Table properties `write.*.mode`. */
 export type WriteMode = 'copy-on-write' | 'merge-on-read'
@@ -129,14 +130,6 @@ export class RowChangeWriter {
       `ANTI JOIN (${leaving}) USING (${taskColumn}, ${positionColumn})`
     )
   }
-}
-
-/** A data file that rows leave. */
-export interface TouchedFile {
-  readonly index: number
-  readonly task: ScanTask
-  /** How many leave. */
-  readonly rows: number
 }
 
 /** Rows of data files, whatever else is added. */

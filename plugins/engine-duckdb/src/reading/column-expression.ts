@@ -3,7 +3,7 @@ import type { IcebergType, NestedField } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import { duckdbType } from '../duckdb-types.js'
 import { initialDefault } from './constants.js'
-import type { FileLayout, StoredField } from './file-layout.js'
+import type { FileLayout, StoredField } from './stored-fields.js'
 
 /**
  * SQL for a column of a schema over files of a layout, found by field id at every depth.

@@ -4,8 +4,9 @@ import { literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { columnExpression, fieldExpression, type FieldPlace } from './column-expression.js'
 import { deletionVectorSelect } from './deletion-vectors.js'
-import { type FileLayout, fileLayouts } from './file-layout.js'
+import { fileLayouts } from './file-layout.js'
 import { localParquet } from './local-parquet.js'
+import type { FileLayout } from './stored-fields.js'
 
 /** A data file of a scan and where its bytes are. */
 export interface LocalTask {

@@ -3,23 +3,7 @@ import { type IcebergSchema, type IcebergType, type ObjectStore, PhloError, type
 import { literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { hasIds, nameMapping, withMappedIds } from './name-mapping.js'
-
-/** A column of a Parquet file, or what is within one. */
-export interface StoredField {
-  readonly name: string
-  /** Iceberg's field id, which files of other writers may lack. */
-  readonly id?: number
-  readonly kind: 'value' | 'struct' | 'list' | 'map'
-  /** DuckDB's name for the type of a value, where the file was looked at. */
-  readonly type?: string
-  /** The fields of a struct, the element of a list, the key and the value of a map. */
-  readonly children: readonly StoredField[]
-}
-
-/** The columns of a Parquet file. Files of one layout share the object. */
-export interface FileLayout {
-  readonly fields: readonly StoredField[]
-}
+import type { FileLayout, StoredField } from './stored-fields.js'
 
 /** How the files of a table look that never had another schema. */
 function layoutOfSchema(schema: IcebergSchema): FileLayout {

@@ -1,7 +1,7 @@
 import { bindTableSpec, type DataFile } from '@phlo/iceberg'
 import type { IcebergSchema, TableMetadata } from '@phlo/ports'
 import { initialDefault, valueLiteral } from './constants.js'
-import type { FileLayout } from './file-layout.js'
+import type { FileLayout } from './stored-fields.js'
 
 /** A column that files lack, since all of a file's rows have the value that its partition tells. */
 export interface IdentityColumn {

@@ -1,5 +1,5 @@
 import { PhloError, type TableMetadata } from '@phlo/ports'
-import type { FileLayout, StoredField } from './file-layout.js'
+import type { FileLayout, StoredField } from './stored-fields.js'
 
 /** Names by which columns of files without field ids are known. Spec: "Name Mapping Serialization". */
 interface MappedField {

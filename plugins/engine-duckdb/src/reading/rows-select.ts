@@ -13,10 +13,11 @@ import {
   partitionScope,
   positionDeleteJoin,
 } from './delete-joins.js'
-import { type FileLayout, fileLayouts } from './file-layout.js'
+import { fileLayouts } from './file-layout.js'
 import { localParquet } from './local-parquet.js'
 import { identityColumns } from './identity-columns.js'
 import { partitionStruct, type PartitionStruct } from './partition-struct.js'
+import type { FileLayout } from './stored-fields.js'
 
 /** Columns that tell where a row is, beside those of its table. Spec: "Reserved Field IDs", "Row Lineage". */
 export type MetadataColumn =
