@@ -6,6 +6,7 @@ import { ingestParquet } from './ingest-parquet.js'
 import { memory } from './memory.js'
 import { plan } from './plan.js'
 import { start } from './start.js'
+import { tpch } from './tpch.js'
 
 export const cases: readonly BenchCase[] = [
   ingestParquet,
@@ -14,5 +15,6 @@ export const cases: readonly BenchCase[] = [
   commitLatency,
   appendHistory,
   plan,
+  tpch,
   start,
 ]
