@@ -40,7 +40,7 @@ describe('the input', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>)
-    const [, statuses] = /status: z\.enum\((\[.*\])\)/.exec(ordersWorkflow(lines)) as RegExpExecArray
+    const [, statuses] = /status: z\.enum\((\[.*\])\)/.exec(ordersWorkflow({ orders: lines.path })) as RegExpExecArray
     expect(new Set(rows.map(({ status }) => status))).toEqual(new Set(JSON.parse(statuses as string) as string[]))
     for (const { reference, discount } of rows) {
       expect(reference).toMatch(/^ORD-[0-9a-f]{12}$/)

@@ -130,6 +130,40 @@ export async function ordersFile(
   return { path: wanted, format, rows, fingerprint: await fingerprintOf(sqlText(parquet)) }
 }
 
+export interface OrdersChanges {
+  readonly path: string
+  readonly rows: number
+  /** Of all orders once the changes are in. */
+  readonly fingerprint: Fingerprint
+}
+
+/** A file of changes to that many orders: half of them are orders from all over with other values, half are new. */
+export async function ordersChanges(
+  { cache }: Workplace,
+  base: OrdersFile,
+  changes: number,
+  report: (line: string) => void,
+): Promise<OrdersChanges> {
+  const half = changes / 2
+  const file = path.join(
+    cache,
+    'bench-data',
+    `changes-${generation}-${version().replace(/^v/, '')}-${base.rows}-${changes}.parquet`,
+  )
+  const changed = `SELECT * REPLACE (1 + (quantity + 7) % 1000 AS quantity, NOT active AS active)
+    FROM (${ordersSql(base.rows)}) WHERE id % ${Math.floor(base.rows / half)} = 0`
+  const added = `SELECT * FROM (${ordersSql(base.rows + half)}) WHERE id > ${base.rows}`
+  await make(file, (target) => `COPY (${changed} UNION ALL ${added}) TO ${sqlText(target)} (FORMAT parquet)`, report)
+  await readThrough(file)
+  return { path: file, rows: changes, fingerprint: await fingerprintOf(`(${upsertSql(base.path, file)})`) }
+}
+
+/** A SELECT of the base file's rows with the changed ones in place of theirs. */
+export function upsertSql(base: string, changes: string): string {
+  const from = (file: string) => `FROM read_parquet(${sqlText(file)})`
+  return `SELECT * ${from(base)} ANTI JOIN (${from(changes)}) AS changes USING (id) UNION ALL ${from(changes)}`
+}
+
 async function make(file: string, copy: (target: string) => string, report: (line: string) => void): Promise<void> {
   if (existsSync(file)) return
   report(`making ${path.basename(file)}`)
@@ -148,8 +182,12 @@ async function readThrough(file: string): Promise<void> {
   }
 }
 
-/** The workflow of a project that takes the file in: what a user would write for these rows. */
-export function ordersWorkflow({ path: file }: OrdersFile): string {
+/** The workflow of a project that takes files in, by table: what a user would write for these rows. */
+export function ordersWorkflow(tables: Readonly<Record<string, string>>): string {
+  const ingestions = Object.entries(tables).map(
+    ([name, file]) =>
+      `export const ${name} = ingestion({ name: '${name}', schema: Order, strict: true }, files({ path: ${JSON.stringify(file)} }))`,
+  )
   return `import { field, files, ingestion, z } from 'phlo'
 
 export const Order = z.object({
@@ -165,6 +203,6 @@ export const Order = z.object({
   discount: z.number().min(0).max(100).nullable(),
 })
 
-export const orders = ingestion({ name: 'orders', schema: Order, strict: true }, files({ path: ${JSON.stringify(file)} }))
+${ingestions.join('\n')}
 `
 }

@@ -7,6 +7,7 @@ import { memory } from './memory.js'
 import { plan } from './plan.js'
 import { start } from './start.js'
 import { tpch } from './tpch.js'
+import { upsert } from './upsert.js'
 
 export const cases: readonly BenchCase[] = [
   ingestParquet,
@@ -15,6 +16,7 @@ export const cases: readonly BenchCase[] = [
   commitLatency,
   appendHistory,
   plan,
+  upsert,
   tpch,
   start,
 ]

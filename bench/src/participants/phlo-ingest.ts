@@ -12,7 +12,7 @@ export async function phloIngest(
   workplace: Workplace,
   options: { readonly name: string; readonly what: string; readonly firstRun: boolean },
 ): Promise<Participant> {
-  const project = await PhloProject.create(workplace, options.name, ordersWorkflow(input))
+  const project = await PhloProject.create(workplace, options.name, ordersWorkflow({ orders: input.path }))
   return {
     name: options.name,
     what: options.what,

@@ -1,0 +1,122 @@
+import { mkdir, rm } from 'node:fs/promises'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import {
+  expectFingerprint,
+  type Fingerprint,
+  fingerprintOf,
+  type OrdersChanges,
+  type OrdersFile,
+  ordersWorkflow,
+  sqlText,
+} from '../orders.js'
+import { PhloProject } from '../phlo-project.js'
+import { type Finished, runProcess } from '../processes.js'
+import type { PythonEnvironment } from '../python-environment.js'
+import type { Participant, Sample } from '../rounds.js'
+import type { Workplace } from '../workplace.js'
+
+/** Whether files are written anew without the rows that change, or rows are marked as deleted. */
+export type Mode = 'copy-on-write' | 'merge-on-read'
+
+export interface Upsert {
+  readonly base: OrdersFile
+  readonly changes: OrdersChanges
+}
+
+/** Of a {@link Sample}: the upsert alone. */
+export const upserting = 'the upsert'
+
+/** What the scripts print. */
+interface Told {
+  readonly seconds: number
+  readonly fingerprint: Fingerprint
+}
+
+/** A lake with the base and the changes as tables, which upserts on branches leave as they are. */
+export async function upsertLake(workplace: Workplace, name: string, { base, changes }: Upsert): Promise<string> {
+  const workflow = ordersWorkflow({ orders: base.path, changes: changes.path })
+  const project = await PhloProject.create(workplace, name, workflow)
+  await project.phlo(['run'])
+  return path.join(project.folder, '.phlo', 'lake')
+}
+
+export function phloUpsert(name: string, mode: Mode, upsert: Upsert, lake: string, workplace: Workplace): Participant {
+  const script = fileURLToPath(new URL('../scripts/upsert-phlo.js', import.meta.url))
+  const what = `Phlo: MERGE INTO by the query engine, ${mode}, committed`
+  return participant(name, what, upsert, workplace, async (folder) => {
+    const args = ['--lake', lake, '--scratch', folder, '--mode', mode]
+    const finished = await runProcess(process.execPath, [script, ...args], { watch: true })
+    return { finished, told: JSON.parse(finished.stdout) as Told }
+  })
+}
+
+export function duckdbUpsert(name: string, mode: Mode, upsert: Upsert, workplace: Workplace): Participant {
+  const script = fileURLToPath(new URL('../scripts/upsert-duckdb.js', import.meta.url))
+  const what =
+    mode === 'copy-on-write'
+      ? 'the limit of copy-on-write: DuckDB joins the two files and copies all rows to a new one'
+      : 'the limit of merge-on-read: DuckDB joins the two files, copies the places of old rows and the new rows'
+  return participant(name, what, upsert, workplace, async (folder) => {
+    const files = ['--output', path.join(folder, 'rows.parquet'), '--deletes', path.join(folder, 'deletes.parquet')]
+    const input = ['--base', upsert.base.path, '--changes', upsert.changes.path]
+    const finished = await runProcess(process.execPath, [script, '--mode', mode, ...input, ...files], { watch: true })
+    return { finished, told: JSON.parse(finished.stdout) as Told }
+  })
+}
+
+export function pyicebergUpsert(
+  name: string,
+  upsert: Upsert,
+  workplace: Workplace,
+  { python }: PythonEnvironment,
+): Participant {
+  const script = (file: string) => path.join(workplace.bench, 'peers', file)
+  const what = 'PyIceberg: table.upsert of rows that are in memory, SQL catalog in SQLite'
+  return participant(name, what, upsert, workplace, async (folder) => {
+    const { path: base } = upsert.base
+    const args = [script('pyiceberg_upsert.py'), base, upsert.changes.path, folder]
+    const finished = await runProcess(python, args, { cwd: folder, watch: true })
+    const told = JSON.parse(finished.stdout.trimEnd().split('\n').at(-1) as string) as {
+      seconds: number
+      metadata: string
+    }
+    const { stdout } = await runProcess(python, [script('data_files.py'), told.metadata])
+    const files = (JSON.parse(stdout) as string[]).map(sqlText)
+    const fingerprint = await fingerprintOf(`read_parquet([${files.join(', ')}])`)
+    return { finished, told: { seconds: told.seconds, fingerprint } }
+  })
+}
+
+function participant(
+  name: string,
+  what: string,
+  { changes }: Upsert,
+  { work }: Workplace,
+  upsert: (folder: string) => Promise<{ finished: Finished; told: Told }>,
+): Participant {
+  const folder = path.join(work, name)
+  let fingerprint: Fingerprint = {}
+  return {
+    name,
+    what,
+    async prepare() {
+      await mkdir(folder, { recursive: true })
+    },
+    async run(): Promise<Sample> {
+      const { finished, told } = await upsert(folder)
+      fingerprint = told.fingerprint
+      return {
+        seconds: finished.seconds,
+        parts: { [upserting]: told.seconds },
+        ...(finished.peakBytes !== undefined && { peakBytes: finished.peakBytes }),
+      }
+    },
+    async verify() {
+      expectFingerprint(name, fingerprint, changes.fingerprint)
+    },
+    async clean() {
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
