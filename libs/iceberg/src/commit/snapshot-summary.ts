@@ -34,6 +34,11 @@ class DeleteCounts {
   }
 }
 
+/** Several deletion vectors may share a Puffin file, of which each has its own part. */
+function sizeOf(file: DataFile): number {
+  return isDeletionVector(file) ? (file.contentSize ?? 0) : file.fileSize
+}
+
 /** Counts for a snapshot's summary. Spec: Appendix F, "Optional Snapshot Summary Fields". */
 export class SummaryBuilder {
   private addedFiles = 0
@@ -47,7 +52,7 @@ export class SummaryBuilder {
   private readonly partitions = new Set<string>()
 
   added(file: DataFile): void {
-    this.addedSize += file.fileSize
+    this.addedSize += sizeOf(file)
     this.partitions.add(`${file.specId} ${partitionKey(file)}`)
     if (file.content !== fileContent.data) return this.addedDeletes.count(file)
     this.addedFiles++
@@ -55,7 +60,7 @@ export class SummaryBuilder {
   }
 
   removed(file: DataFile): void {
-    this.removedSize += file.fileSize
+    this.removedSize += sizeOf(file)
     this.partitions.add(`${file.specId} ${partitionKey(file)}`)
     if (file.content !== fileContent.data) return this.removedDeletes.count(file)
     this.removedFiles++
