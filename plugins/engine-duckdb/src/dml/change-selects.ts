@@ -1,7 +1,8 @@
 import { currentSchema } from '@phlo/iceberg'
 import { formatIdentifier, type NestedField, type TableIdentifier, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
-import type { Assignment, ChangeStatement, MergeAction, MergeClause } from './change-statement.js'
+import { duckdbType } from '../duckdb-types.js'
+import type { Assignment, ChangeStatement, MergeAction, MergeClause, Span } from './change-statement.js'
 import { assigned, defaultValue } from './column-values.js'
 import type { SqlComposer, SqlPart } from './composed-sql.js'
 import { requireColumn, separated } from './insert-rows.js'
@@ -91,41 +92,51 @@ export function mergedRows(
     'not-matched-by-target': `NOT (${hasTarget})`,
     'not-matched-by-source': `NOT (${hasSource})`,
   }
-  const choice: SqlPart[] = clauses.map(({ when, condition }, index) => [
-    ` WHEN ${present[when]}`,
-    condition ? [' AND (', condition, ')'] : '',
-    ` THEN ${index}`,
-  ])
   const condition: SqlPart =
     'start' in on
       ? ['(', on, ')']
       : on.map(({ name }) => `${target}.${identifier(name)} = ${given}.${identifier(name)}`).join(' AND ')
-  const values = clauses.map((clause) => clauseValues(composer, clause, changed, source))
   const { fields } = currentSchema(changed.metadata)
-  const columns = fields.map((field, index): SqlPart => {
-    const cases = values.flatMap((value, clause): SqlPart[] =>
-      value ? [[` WHEN ${clause} THEN `, value.get(field) ?? own(changed, field)]] : [],
-    )
-    const chosen: SqlPart = cases.length === 0 ? defaultValue(field) : [`CASE ${clauseColumn}`, cases, ' END']
-    return [', ', chosen, ` AS ${valueColumn(index)}`]
-  })
-  const actions = clauses.map(({ action }, index) => ` WHEN ${index} THEN ${actionCode(action, changed)}`)
+  // Conditions and values in one CASE: each is worked out once, and values only for rows that need them.
+  const cases = clauses.map((clause): SqlPart => [
+    ` WHEN ${present[clause.when]}`,
+    clause.condition ? [' AND (', clause.condition, ')'] : '',
+    ' THEN ',
+    clause.action.kind === 'nothing' ? 'NULL' : changeOf(composer, clause, clause.action, changed, source),
+  ])
+  const types = fields.map((field, index) => `${valueColumn(index)} ${duckdbType(field.type)}`)
+  const columns = fields.map((_, index) => `, ${changeColumn}.${valueColumn(index)} AS ${valueColumn(index)}`)
   return [
-    `SELECT * EXCLUDE (${clauseColumn}), CASE ${clauseColumn}${actions.join('')} END AS ${actionColumn} FROM (`,
+    `SELECT ${taskColumn}, ${positionColumn}, ${changeColumn}.${actionColumn} AS ${actionColumn}${columns.join('')} FROM (`,
     `SELECT ${placeOf(changed)}, CASE`,
-    choice,
-    ` END AS ${clauseColumn}`,
-    columns,
+    cases,
+    ` ELSE CAST(NULL AS STRUCT(${[`${actionColumn} INTEGER`, ...types].join(', ')})) END AS ${changeColumn}`,
     ` FROM ${changed.from} ${joinOf(clauses)} JOIN (SELECT *, TRUE AS ${sourceMark} FROM `,
     statement.source,
     `) AS ${given} ON `,
     condition,
-    `) WHERE ${actionColumn} IS NOT NULL`,
+    `) WHERE ${changeColumn} IS NOT NULL`,
   ]
 }
 
-/** Which clause of MERGE applies to a row. */
-const clauseColumn = '_phlo_clause'
+/** What a clause does to a row and the values that it gives it, as a struct. */
+function changeOf(
+  composer: SqlComposer,
+  { span }: MergeClause,
+  action: RowMaking,
+  changed: ChangedTable,
+  source: MergeSource,
+): SqlPart {
+  const values = clauseValues(composer, action, span, changed, source)
+  const columns = currentSchema(changed.metadata).fields.map((field, index): SqlPart => {
+    const value = values ? (values.get(field) ?? own(changed, field)) : `CAST(NULL AS ${duckdbType(field.type)})`
+    return [`, ${valueColumn(index)} := `, value]
+  })
+  return [`struct_pack(${actionColumn} := CAST(${actionCode(action, changed)} AS INTEGER)`, columns, ')']
+}
+
+/** What becomes of a row, with all its values. */
+const changeColumn = '_phlo_change'
 
 /** Tells a row of the source from the NULLs of an outer join. */
 const sourceMark = '_phlo_source'
@@ -138,8 +149,10 @@ function joinOf(clauses: readonly MergeClause[]): string {
   return keepsSource ? 'RIGHT' : 'INNER'
 }
 
-function actionCode(action: MergeAction, { table }: ChangedTable): string {
-  if (action.kind === 'nothing') return 'NULL'
+/** An action that does something. */
+type RowMaking = Exclude<MergeAction, { kind: 'nothing' }>
+
+function actionCode(action: RowMaking, { table }: ChangedTable): string {
   if (action.kind === 'error')
     return `error(${literal(`A row met a clause of MERGE INTO ${formatIdentifier(table)} that is an ERROR`)})`
   return String(rowAction[action.kind])
@@ -148,7 +161,8 @@ function actionCode(action: MergeAction, { table }: ChangedTable): string {
 /** New values by column; `undefined` for a clause that gives none. */
 function clauseValues(
   composer: SqlComposer,
-  { action, span }: MergeClause,
+  action: RowMaking,
+  span: Span,
   changed: ChangedTable,
   source: MergeSource,
 ): Map<NestedField, SqlPart> | undefined {

@@ -29,7 +29,8 @@ export interface Assignment {
 
 /** What a clause of MERGE does with a row. */
 export type MergeAction =
-  | { readonly kind: 'delete' | 'nothing' | 'error' }
+  | { readonly kind: 'nothing' }
+  | { readonly kind: 'delete' | 'error' }
   /** Without assignments: every column takes the value of the source's column of that name. */
   | { readonly kind: 'update'; readonly assignments: readonly Assignment[] | undefined }
   /** Without columns: all, in the table's order; without values, those of the source's columns of the same names. */
