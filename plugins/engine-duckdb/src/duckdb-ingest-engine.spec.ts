@@ -486,6 +486,34 @@ describe('writing', () => {
     expect(before?.metadata.snapshots).toHaveLength(3)
   })
 
+  it.each([2, 3])(
+    'merges by deletes where a table of version %i asks for that, and keeps its files',
+    async (version) => {
+      await lake.execute(
+        `CREATE TABLE bronze.t (id VARCHAR NOT NULL, day DATE NOT NULL, n BIGINT NOT NULL)
+       WITH ('write.merge.mode' = 'merge-on-read', 'format-version' = ${version})`,
+      )
+      const merge = (...rows: Parameters<typeof events>) =>
+        lake.ingest(Event, {
+          inputs: [events(...rows)],
+          strategy: { kind: 'merge', key: ['id', 'day'], keep: 'last' },
+        })
+      await merge(['a', '2024-01-01', 1], ['b', '2024-01-01', 2], ['c', '2024-01-01', 3])
+      await merge(['b', '2024-01-01', 20], ['d', '2024-01-01', 4])
+      await merge(['c', '2024-01-01', 30], ['a', '2024-02-01', 10], ['a', '2024-01-01', 5], ['a', '2024-01-01', 6])
+      expect(await all()).toEqual([
+        ['a', '2024-01-01', 6],
+        ['a', '2024-02-01', 10],
+        ['b', '2024-01-01', 20],
+        ['c', '2024-01-01', 30],
+        ['d', '2024-01-01', 4],
+      ])
+      const snapshots = (await lake.catalog.loadTable(table('bronze.t')))?.metadata.snapshots
+      expect(snapshots?.[1]?.summary).toMatchObject({ operation: 'overwrite', 'added-position-deletes': '1' })
+      expect(snapshots?.map(({ summary }) => summary?.['deleted-data-files'])).toEqual([undefined, undefined, '1'])
+    },
+  )
+
   it('partitions by every transform, with the values that other readers expect', async () => {
     const schema = z.object({
       id: z.int(),

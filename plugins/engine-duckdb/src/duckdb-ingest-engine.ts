@@ -35,7 +35,7 @@ import { identifier, literal } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { csvScan, withUnifiedLines } from './ingest/csv-scan.js'
 import { jsonScan } from './ingest/json-scan.js'
-import { deduplicated, parquetSelect, planMerge } from './ingest/merge-rows.js'
+import { deduplicated, hasRepeatedKeys, parquetSelect, replaceRows } from './ingest/merge-rows.js'
 import { parquetScan } from './ingest/parquet-scan.js'
 import {
   createRejectsTable,
@@ -100,6 +100,8 @@ class Ingestion {
   private readonly writer: ParquetWriter
   private readonly rejects = `rejects_${randomUUID().replaceAll('-', '')}`
   private readonly now = new Date()
+  /** Rows can be taken from their source but once. */
+  private readonly rowFiles = new Map<SourceInput, FileInput>()
 
   constructor(
     request: IngestRequest,
@@ -134,12 +136,17 @@ class Ingestion {
       const taken =
         request.strategy.kind === 'merge'
           ? await this.takeMerging(table, request.strategy)
-          : { ...(await this.takeAll(table)), change: this.replacement(table.transaction.metadata), duplicates: 0 }
+          : {
+              ...(await this.takeAll(table)),
+              change: { add: [], ...this.replacement(table.transaction.metadata) },
+              duplicates: 0,
+            }
       const quarantine = await this.openQuarantine(taken.rejected)
       const files = await storeFiles(this.store, table.transaction.metadata, taken.files)
+      const added = [...files, ...taken.change.add]
       const snapshotId = await table.transaction.addSnapshot({
-        add: files,
         ...taken.change,
+        add: added,
         ...(request.summary && { summary: request.summary }),
       })
       await commitTables(this.catalog, quarantine ? [table, quarantine] : [table], {
@@ -147,17 +154,16 @@ class Ingestion {
         message: request.message,
         ...(request.author !== undefined && { author: request.author }),
       })
-      const written = rowsOf(files)
       return {
         read: taken.read,
-        written: taken.written ?? written,
+        written: rowsIn(taken.files),
         rejected: taken.rejected,
         duplicates: taken.duplicates,
         outside: taken.outside,
         rejectedRules: taken.rejected > 0 ? await this.rejectedRules() : [],
         ...(taken.rejected > 0 && { rejectedSql: rejectedSql(request.quarantine, request.runId) }),
-        files: files.length,
-        bytes: files.reduce((sum, file) => sum + file.fileSize, 0),
+        files: added.length,
+        bytes: added.reduce((sum, file) => sum + file.fileSize, 0),
         snapshotId,
       }
     } finally {
@@ -166,7 +172,7 @@ class Ingestion {
   }
 
   /** Every input's valid rows as files of the table. */
-  private async takeAll(table: OpenTable): Promise<Taken & { readonly written?: number }> {
+  private async takeAll(table: OpenTable): Promise<Taken> {
     const taken: Taken[] = []
     for (const input of this.request.inputs) taken.push(await this.reading(input, (scan) => this.takeScan(table, scan)))
     return sumOf(taken)
@@ -259,61 +265,53 @@ class Ingestion {
     return Number(others) > 0
   }
 
-  /** Valid rows in the source's order, one a key, and the table's files without the rows that they replace. */
+  /** Valid rows, one a key, and the table's files without the rows that they replace. */
   private async takeMerging(table: OpenTable, strategy: Extract<WriteStrategy, { kind: 'merge' }>) {
-    const { request, connection } = this
-    const columns = request.schema.columns.map(({ name }) => name)
-    const staged: string[] = []
-    const taken: Omit<Taken, 'files'>[] = []
-    let valid = 0
-    for (const input of request.inputs) {
-      taken.push(
-        await this.reading(input, async (scan) => {
-          const plan = new RowPlan(request.schema, scan, request.interval)
-          const file = path.join(this.folder, `ordered-${staged.length}.parquet`)
-          const [copied] = await connection.runWithProgress(
-            `COPY (${plan.orderedSelect()}) TO ${literal(file)} (FORMAT parquet, COMPRESSION lz4_raw)`,
-            request.onProgress,
+    const { connection } = this
+    const taken = await this.takeAll(table)
+    const valid = rowsIn(taken.files)
+    // Sources seldom repeat a key, so that it costs less to look afterwards than to prepare for it.
+    const files = (await hasRepeatedKeys(connection, taken.files, strategy.key))
+      ? await this.deduplicate(table, strategy)
+      : taken.files
+    const { existing, transaction } = table
+    const { metadata } = transaction
+    const change: SnapshotChange =
+      existing && files.length > 0
+        ? await replaceRows(
+            { connection, store: this.store, writer: this.writer, existing, metadata, key: strategy.key },
+            files,
           )
-          const count = Number(copied?.['Count'])
-          const read =
-            scan.rows ?? Number((await connection.one(`SELECT count(*) AS rows FROM (${scan.select})`))['rows'])
-          if (scan.guard !== undefined && count < read && (await this.hasOtherShapes(scan))) throw new OtherShapes()
-          staged.push(file)
-          valid += count
-          return this.account(scan, plan, read, count)
-        }),
-      )
+        : { add: [] }
+    return { ...taken, files, change, duplicates: valid - rowsIn(files) }
+  }
+
+  /** The valid rows once more, in the source's order, and of each key the one to keep. */
+  private async deduplicate(
+    table: OpenTable,
+    { key, keep }: Extract<WriteStrategy, { kind: 'merge' }>,
+  ): Promise<StagedFile[]> {
+    const { request, connection } = this
+    const staged: string[] = []
+    for (const input of request.inputs) {
+      await this.reading(input, async (scan) => {
+        const plan = new RowPlan(request.schema, scan, request.interval)
+        const file = path.join(this.folder, `ordered-${staged.length}.parquet`)
+        const [copied] = await connection.runWithProgress(
+          `COPY (${plan.orderedSelect()}) TO ${literal(file)} (FORMAT parquet, COMPRESSION lz4_raw)`,
+          request.onProgress,
+        )
+        if (scan.guard !== undefined && (await this.hasOtherShapes(scan))) throw new OtherShapes()
+        if (Number(copied?.['Count']) > 0) staged.push(file)
+      })
     }
     const all = staged.map(
       (file, index) =>
         `SELECT * REPLACE ((${index}::HUGEINT << 64) + _phlo_order AS _phlo_order) FROM (${parquetSelect(file)})`,
     )
-    const rows = deduplicated(all.join(' UNION ALL '), columns, strategy.key, strategy.keep)
-    const files = await this.writer.write(connection, rows, table.transaction.metadata)
-    const written = files.reduce((sum, { file }) => sum + file.recordCount, 0)
-    const keys = `SELECT DISTINCT ${strategy.key.map(identifier).join(', ')} FROM read_parquet([${staged.map(literal).join(', ')}])`
-    const plan =
-      table.existing && files.length > 0
-        ? await planMerge(
-            connection,
-            this.store,
-            this.writer,
-            table.existing,
-            table.transaction.metadata,
-            strategy.key,
-            keys,
-          )
-        : { replaced: new Set<string>(), kept: [] }
-    // Rows that somebody adds meanwhile may have the same keys, even where no file is replaced.
-    const change = { removePaths: plan.replaced, validation: { isolation: 'serializable' } } as const
-    return {
-      ...sumOf(taken.map((item) => ({ ...item, files: [] }))),
-      files: [...files, ...plan.kept],
-      change,
-      duplicates: valid - written,
-      written,
-    }
+    const columns = request.schema.columns.map(({ name }) => name)
+    const rows = deduplicated(all.join(' UNION ALL '), columns, key, keep)
+    return this.writer.write(connection, rows, table.transaction.metadata)
   }
 
   /** Opens an input, and opens it another way when the first one turns out not to suit it. */
@@ -361,9 +359,13 @@ class Ingestion {
   }
 
   private async rowsAsFile(input: Extract<SourceInput, { type: 'rows' }>): Promise<FileInput> {
+    const known = this.rowFiles.get(input)
+    if (known) return known
     const file = path.join(this.folder, `${input.name.replace(/[^A-Za-z0-9_.-]/g, '_') || 'rows'}.ndjson`)
     const rows = await writeRows(input, file, this.request.signal)
-    return { type: 'files', format: 'ndjson', paths: rows === 0 ? [] : [file] }
+    const files: FileInput = { type: 'files', format: 'ndjson', paths: rows === 0 ? [] : [file] }
+    this.rowFiles.set(input, files)
+    return files
   }
 
   private async open(input: FileInput, byPosition: boolean): Promise<Scan> {
@@ -497,6 +499,6 @@ function sumOf(taken: readonly Taken[]): Taken {
   )
 }
 
-function rowsOf(files: readonly DataFile[]): number {
-  return files.reduce((sum, file) => sum + file.recordCount, 0)
+function rowsIn(files: readonly StagedFile[]): number {
+  return files.reduce((sum, { file }) => sum + file.recordCount, 0)
 }

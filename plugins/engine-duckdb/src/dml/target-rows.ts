@@ -65,3 +65,8 @@ export class TargetRows {
     if (this.attached) await this.connection.raw.run(`DETACH ${identifier(this.database)}`)
   }
 }
+
+/** The beginning of a SELECT of the places of rows. */
+export function placesOf(select: string): string {
+  return `SELECT ${taskColumn}, ${positionColumn} FROM (${select})`
+}

@@ -1,80 +1,108 @@
 import {
   currentSchema,
+  decodeValue,
+  type Expression,
   findField,
+  formatValue,
   parsePrimitive,
   planScan,
   type ScanTask,
+  type SnapshotChange,
   toValue,
-  type Expression,
 } from '@phlo/iceberg'
-import { type LoadedTable, type ObjectStore, type TableMetadata } from '@phlo/ports'
+import type { LoadedTable, ObjectStore, TableMetadata } from '@phlo/ports'
+import { randomUUID } from 'node:crypto'
+import { isolationLevel, RowChangeWriter, writeMode } from '../dml/row-changes.js'
+import { placesOf, TargetRows } from '../dml/target-rows.js'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import { rowsSelect } from '../reading/rows-select.js'
 import type { ParquetWriter, StagedFile } from '../tables/parquet-writer.js'
 
-/** What a merge by key does to the files of a table. */
-export interface MergePlan {
-  /** URIs of files that leave, since one of their rows is replaced. */
-  readonly replaced: ReadonlySet<string>
-  /** The rows of those files that stay. */
-  readonly kept: readonly StagedFile[]
+/** What a merge by key stands on. */
+interface MergeInto {
+  readonly connection: Connection
+  readonly store: ObjectStore
+  readonly writer: ParquetWriter
+  readonly existing: LoadedTable
+  /** The table as it will be. */
+  readonly metadata: TableMetadata
+  readonly key: readonly string[]
 }
 
 /**
- * Finds the table's files with rows of the given keys, and writes what else they hold anew (copy on write).
- * `keys` is a SELECT of the new rows' key columns.
+ * Finds the table's rows with the keys of rows that are already written, and takes them out of their files, as the
+ * table's `write.merge.mode` says. The result is that part of the change which the rows themselves are not.
  */
-export async function planMerge(
-  connection: Connection,
-  store: ObjectStore,
-  writer: ParquetWriter,
-  existing: LoadedTable,
-  metadata: TableMetadata,
-  key: readonly string[],
-  keys: string,
-): Promise<MergePlan> {
+export async function replaceRows(merge: MergeInto, written: readonly StagedFile[]): Promise<SnapshotChange> {
+  const { connection, store, writer, existing, metadata, key } = merge
+  const filter = keyFilter(existing.metadata, metadata, key, written)
+  const isolation = isolationLevel(metadata, 'merge')
   const tasks: ScanTask[] = []
-  const filter = await keyFilter(connection, existing, key, keys)
-  for await (const task of planScan(store, existing.metadata, filter && { filter })) {
-    tasks.push(task)
-  }
-  if (tasks.length === 0) return { replaced: new Set(), kept: [] }
-  const schema = currentSchema(metadata)
-  const using = `USING (${key.map(identifier).join(', ')})`
-  const all = await rowsSelect(connection, store, metadata, tasks, schema, { extra: ['_file'] })
-  const touched = await connection.run(`SELECT DISTINCT _file FROM (${all}) SEMI JOIN (${keys}) ${using}`)
-  const replaced = new Set(touched.map(({ _file: file }) => file as string))
-  if (replaced.size === 0) return { replaced, kept: [] }
-  const columns = schema.fields.map(({ name }) => identifier(name)).join(', ')
-  const files = tasks.filter(({ file }) => replaced.has(file.path))
-  const stored = await rowsSelect(connection, store, metadata, files, schema)
-  const rest = `SELECT ${columns} FROM (${stored}) ANTI JOIN (${keys}) ${using}`
-  return { replaced, kept: await writer.write(connection, rest, metadata) }
+  for await (const task of planScan(store, existing.metadata, { filter })) tasks.push(task)
+  if (tasks.length === 0) return { add: [], validation: { isolation, filter } }
+  const target = new TargetRows(connection, store, metadata, existing.identifier, tasks)
+  const leaving = `leaving_${randomUUID().replaceAll('-', '')}`
+  await connection.run(
+    `CREATE TEMP TABLE ${leaving} AS ${placesOf(await target.select())} ` +
+      `SEMI JOIN (${keysOf(written, key)}) USING (${key.map(identifier).join(', ')})`,
+  )
+  const { add, removePaths, referencedPaths } = await new RowChangeWriter(connection, store, writer, metadata).write(
+    target,
+    { leaving: `FROM ${leaving}` },
+    writeMode(metadata, 'merge'),
+  )
+  return { add, removePaths, validation: { isolation, filter, referencedPaths } }
 }
 
-/** Only files whose range of the first key column meets that of the new rows can hold their keys. */
-async function keyFilter(
+/** Does a key occur in several of the rows? */
+export async function hasRepeatedKeys(
   connection: Connection,
-  existing: LoadedTable,
+  written: readonly StagedFile[],
   key: readonly string[],
-  keys: string,
-): Promise<Expression | undefined> {
-  const [first] = key as [string]
-  const field = findField(currentSchema(existing.metadata), first)
-  if (!field || typeof field.type !== 'string') return undefined
-  const column = identifier(first)
-  const { low, high } = await connection.one(
-    `SELECT min(${column})::VARCHAR AS low, max(${column})::VARCHAR AS high FROM (${keys})`,
-  )
-  const type = parsePrimitive(field.type)
-  if (typeof low !== 'string' || typeof high !== 'string') return { op: 'false' }
-  if (toValue(type, low) === undefined || toValue(type, high) === undefined) return undefined
-  return {
-    op: 'and',
-    left: { op: 'gte', column: first, value: low },
-    right: { op: 'lte', column: first, value: high },
+): Promise<boolean> {
+  if (written.length === 0) return false
+  const rows = await connection.run(`FROM (${keysOf(written, key)}) GROUP BY ALL HAVING count(*) > 1 LIMIT 1`)
+  return rows.length > 0
+}
+
+function keysOf(written: readonly StagedFile[], key: readonly string[]): string {
+  const files = written.map(({ path }) => literal(path)).join(', ')
+  return `SELECT ${key.map(identifier).join(', ')} FROM read_parquet([${files}], hive_partitioning = false)`
+}
+
+/** Only files whose ranges of the key's columns meet those of the new rows can hold their keys. */
+function keyFilter(
+  existing: TableMetadata,
+  metadata: TableMetadata,
+  key: readonly string[],
+  written: readonly StagedFile[],
+): Expression {
+  let filter: Expression = { op: 'true' }
+  for (const column of key) {
+    const stored = findField(currentSchema(existing), column)?.type
+    const field = findField(currentSchema(metadata), column)
+    if (!field || typeof field.type !== 'string' || typeof stored !== 'string') continue
+    const type = parsePrimitive(field.type)
+    const ranges = written.map(({ file }): Expression => {
+      const limits = [file.lowerBounds?.get(field.id), file.upperBounds?.get(field.id)].map(
+        (bound) => bound && formatValue(type, decodeValue(type, bound)),
+      )
+      const [low, high] = limits
+      // A column that is being widened may have new values that the stored type has not.
+      const usable = limits.every(
+        (limit) => limit !== undefined && toValue(parsePrimitive(stored), limit) !== undefined,
+      )
+      if (!usable || low === undefined || high === undefined) return { op: 'true' }
+      return {
+        op: 'and',
+        left: { op: 'gte', column, value: low },
+        right: { op: 'lte', column, value: high },
+      }
+    })
+    const within = ranges.reduce((left, right): Expression => ({ op: 'or', left, right }), { op: 'false' })
+    filter = { op: 'and', left: filter, right: within }
   }
+  return filter
 }
 
 /** One row a key: the first or last in the source's order, or all that differ in any column. */
