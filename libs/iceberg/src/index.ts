@@ -82,6 +82,9 @@ export {
   setCurrentSnapshot,
   setRetention,
 } from './commit/snapshot-refs.js'
+export { rowsMatching } from './commit/rows-matching.js'
+export { FolderTables } from './table/folder-tables.js'
+export { Table, type WriteOptions } from './table/table.js'
 export { type NewTable, TableTransaction } from './commit/transaction.js'
 export { applyTransform, bucketHash, parseTransform, resultType, type Transform } from './partition/transform.js'
 export {

@@ -23,23 +23,31 @@ export function layoutReplacement(
   partitioning: readonly PartitionColumn[],
 ): MetadataChange {
   const current = currentSchema(metadata)
-  const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = metadata
   const schema = replaceSchema(current, metadata['last-column-id'], rows)
-  const spec = newPartitionSpec(schema, partitioning, specs, lastId)
-  const sameSpec = JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)
   // Together, since the old spec may need a column that the new schema has not.
-  const { updates = [], requirements = [] } = schema === current ? {} : schemaChange(metadata, schema)
+  const columns = schema === current ? { updates: [] } : schemaChange(metadata, schema)
+  const fields = partitioningReplacement(metadata, schema, partitioning)
+  return {
+    updates: [...columns.updates, ...fields.updates],
+    requirements: [...(columns.requirements ?? []), ...(fields.requirements ?? [])],
+  }
+}
+
+/** Makes the partitioning of new files exactly that, of the schema's columns. */
+export function partitioningReplacement(
+  metadata: TableMetadata,
+  schema: IcebergSchema,
+  partitioning: readonly PartitionColumn[],
+): MetadataChange {
+  const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = metadata
+  const spec = newPartitionSpec(schema, partitioning, specs, lastId)
+  if (JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)) return { updates: [] }
   return {
     updates: [
-      ...updates,
-      ...(sameSpec
-        ? []
-        : [
-            { action: 'add-spec' as const, spec },
-            { action: 'set-default-spec' as const, 'spec-id': -1 },
-          ]),
+      { action: 'add-spec', spec },
+      { action: 'set-default-spec', 'spec-id': -1 },
     ],
-    requirements,
+    requirements: [{ type: 'assert-default-spec-id', 'default-spec-id': specId }],
   }
 }
 

@@ -118,7 +118,7 @@ export function rollbackToTime(time: Date, branch: string = mainTableBranch): Re
 }
 
 /** The updates that make a ref stand so, as long as nobody else moves it. */
-export function setRef(metadata: TableMetadata, name: string, ref: SnapshotRef): MetadataChange {
+function setRef(metadata: TableMetadata, name: string, ref: SnapshotRef): MetadataChange {
   return { updates: [setting(name, ref)], requirements: [standsAt(name, metadata.refs?.[name])] }
 }
 

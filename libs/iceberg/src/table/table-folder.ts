@@ -1,0 +1,135 @@
+import {
+  isPhloError,
+  type ObjectStore,
+  PhloError,
+  type TableMetadata,
+  type TableRequirement,
+  type TableUpdate,
+} from '@phlo/ports'
+import { conflict } from '../commit/conflict.js'
+import { invalid } from '../invalid.js'
+import type { MaintainedTable } from '../maintenance/maintained-table.js'
+import { parseMetadata, serializeMetadata } from '../metadata/metadata.js'
+import { checkRequirements } from '../metadata/requirements.js'
+import { applyUpdates } from '../metadata/updates.js'
+
+/** After so many lost races in a row something else is wrong. */
+const mostAttempts = 100
+
+interface Version {
+  readonly number: number
+  readonly key: string
+  readonly metadata: TableMetadata
+}
+
+/**
+ * A table whose metadata lies in its own folder: `metadata/v1.metadata.json`, `v2.metadata.json`, …, and
+ * `metadata/version-hint.text`, which names a version that is not much older than the newest. Making the next version's
+ * file is the commit.
+ */
+export class TableFolder implements MaintainedTable {
+  readonly store: ObjectStore
+  private readonly folder: string
+  /** The one that was read last: of a long history, reading it takes time. */
+  private last: Version | undefined
+
+  constructor(store: ObjectStore, folder: string) {
+    this.store = store
+    this.folder = folder
+  }
+
+  async load(): Promise<TableMetadata> {
+    return (await this.newest()).metadata
+  }
+
+  /** Writes the first version. Throws PHLO_OBJECT_EXISTS. */
+  async create(metadata: TableMetadata): Promise<void> {
+    await this.store.put(this.key(1), serializeMetadata(metadata), { ifAbsent: true })
+    await this.hint(1)
+  }
+
+  async commit(requirements: readonly TableRequirement[], updates: readonly TableUpdate[]): Promise<TableMetadata> {
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
+      const { number, key, metadata } = await this.newest()
+      checkRequirements(metadata, requirements, this.folder)
+      const previousLocation = this.store.uri(key)
+      const next = applyUpdates(metadata, updates, { now: Date.now(), previousLocation })
+      if (next.location !== metadata.location)
+        throw new PhloError('PHLO_UNSUPPORTED', 'A table that is kept in its own folder cannot be moved')
+      if (await this.put(number + 1, serializeMetadata(next))) {
+        await this.hint(number + 1)
+        return next
+      }
+    }
+    throw conflict(`Others were first ${mostAttempts} times in a row`)
+  }
+
+  /** False when the version is another's. */
+  private async put(number: number, bytes: Uint8Array): Promise<boolean> {
+    const key = this.key(number)
+    try {
+      await this.store.put(key, bytes, { ifAbsent: true })
+      return true
+    } catch (error) {
+      if (!isPhloError(error, 'PHLO_OBJECT_EXISTS')) throw error
+      // A store that tries again after a lost answer meets its own object.
+      const existing = await this.store.get(key)
+      return existing !== undefined && Buffer.compare(existing.bytes, bytes) === 0
+    }
+  }
+
+  /** Readers go on from the hint to the newest, so that one that is missing or old costs them time only. */
+  private async hint(number: number): Promise<void> {
+    await this.store.put(this.hintKey, Buffer.from(String(number))).catch(() => undefined)
+  }
+
+  private async newest(): Promise<Version> {
+    let found = await this.read(await this.hinted())
+    found ??= await this.read(await this.listed())
+    if (!found) throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table in ${this.folder}`)
+    for (let next: Version | undefined = found; next; next = await this.read(found.number + 1)) found = next
+    return found
+  }
+
+  private async hinted(): Promise<number | undefined> {
+    const hint = await this.store.get(this.hintKey)
+    const text = hint && Buffer.from(hint.bytes).toString('utf8').trim()
+    return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+  }
+
+  /** The highest version whose file is there. */
+  private async listed(): Promise<number | undefined> {
+    const prefix = `${this.folder}/metadata/v`
+    let highest: number | undefined
+    for await (const { key } of this.store.list(prefix)) {
+      const number = /^(\d{1,15})(\.gz)?\.metadata\.json(\.gz)?$/.exec(key.slice(prefix.length))?.[1]
+      if (number !== undefined && (highest === undefined || Number(number) > highest)) highest = Number(number)
+    }
+    return highest
+  }
+
+  /** The version, `undefined` when it is not there. Versions never change. */
+  private async read(number: number | undefined): Promise<Version | undefined> {
+    if (number === undefined) return undefined
+    if (number === this.last?.number) return this.last
+    for (const ending of ['.metadata.json', '.gz.metadata.json', '.metadata.json.gz']) {
+      const key = `${this.folder}/metadata/v${number}${ending}`
+      const object = await this.store.get(key)
+      if (!object) continue
+      const metadata = parseMetadata(object.bytes, key)
+      if (this.store.key(metadata.location.replace(/\/$/, '')) !== this.folder)
+        throw invalid(key, `is the metadata of a table at ${metadata.location}`)
+      this.last = { number, key, metadata }
+      return this.last
+    }
+    return undefined
+  }
+
+  private key(number: number): string {
+    return `${this.folder}/metadata/v${number}.metadata.json`
+  }
+
+  private get hintKey(): string {
+    return `${this.folder}/metadata/version-hint.text`
+  }
+}
