@@ -22,6 +22,9 @@ export {
 } from './scan/expression.js'
 export { type FileStatistics, statisticsOf } from './manifest/file-statistics.js'
 export { fileMayMatch, fileMustMatch } from './scan/pruning.js'
+export { type ChangeTask, planChangelogScan } from './scan/changelog-scan.js'
+export { type AppendedTask, type IncrementalScanOptions, planIncrementalAppendScan } from './scan/incremental-scan.js'
+export { type SnapshotInterval } from './scan/snapshot-interval.js'
 export { combineTasks, type ScanSplit, type SplitOptions } from './scan/split.js'
 export { type SelectedSnapshot, selectSnapshot, type SnapshotSelection } from './metadata/select-snapshot.js'
 export {

@@ -12,8 +12,7 @@ import {
   type Expression,
   referencedFields,
 } from './expression.js'
-import { equalityMayMatch } from './pruning.js'
-import { SpecFilter } from './residual.js'
+import { hasLiveFiles, isLive, TableFilter } from './table-filter.js'
 
 /** A data file to read. */
 export interface ScanTask {
@@ -49,81 +48,42 @@ export async function* planScan(
   if (!snapshot || filter.op === 'false') return
   // Filter and partition values have to be of the same types, which change when columns are widened.
   const files = new TableFiles(store, metadata, schema)
-  const planner = new ScanPlanner(files, filter)
-  yield* planner.plan(await files.manifests(snapshot))
+  const table = new TableFilter(files, filter)
+  const manifests = (await files.manifests(snapshot)).filter(hasLiveFiles)
+  const data = manifests.filter((manifest) => manifest.content === 0 && table.mayHold(manifest))
+  const deletes = await liveDeletes(files, table, manifests, data)
+  const statistics = new Set([...referencedFields(filter), ...(deletes?.equalityColumns ?? [])])
+  // Told by the glance at the entry that comes next.
+  let residual = filter
+  const projectionOf = ({ specId }: ManifestFile): ManifestProjection => {
+    if (filter.op === 'true') return { statistics }
+    const specFilter = table.ofSpec(specId)
+    const keep = (entry: EntryGlance) => {
+      if (entry.status === entryStatus.deleted) return false
+      residual = specFilter.residual(entry)
+      return residual.op !== 'false'
+    }
+    return { statistics, keep }
+  }
+  for await (const { entries } of files.open(data, projectionOf)) {
+    for (const entry of entries) {
+      if (!isLive(entry)) continue
+      const { file, sequenceNumber } = entry
+      yield { file, sequenceNumber, deletes: deletes?.of(file, sequenceNumber) ?? [], residual }
+    }
+  }
 }
 
-/** Plans reads of some of a table's manifests with one filter, bound to the schema that `files` wants values in. */
-export class ScanPlanner {
-  private readonly files: TableFiles
-  private readonly filter: BoundExpression
-  private readonly specFilters = new Map<number, SpecFilter>()
-
-  constructor(files: TableFiles, filter: BoundExpression) {
-    this.files = files
-    this.filter = filter
-  }
-
-  /** Tasks for the live files of the data manifests, with the deletes that the others list. */
-  async *plan(manifests: readonly ManifestFile[]): AsyncGenerator<ScanTask> {
-    const wanted = manifests.filter((manifest) => this.mayHold(manifest))
-    const data = wanted.filter(({ content }) => content === 0)
-    const deletes = await this.deleteIndex(wanted, data)
-    const statistics = new Set([...referencedFields(this.filter), ...(deletes?.equalityColumns ?? [])])
-    // Told by the glance at the entry that comes next.
-    let residual = this.filter
-    const projectionOf = ({ specId }: ManifestFile): ManifestProjection => {
-      if (this.filter.op === 'true') return { statistics }
-      const specFilter = this.specFilter(specId)
-      const keep = (entry: EntryGlance) => {
-        if (entry.status === entryStatus.deleted) return false
-        residual = specFilter.residual(entry)
-        return residual.op !== 'false'
-      }
-      return { statistics, keep }
-    }
-    for await (const { entries } of this.files.open(data, projectionOf)) {
-      for (const { status, file, sequenceNumber } of entries)
-        if (status !== entryStatus.deleted)
-          yield { file, sequenceNumber, deletes: deletes?.of(file, sequenceNumber) ?? [], residual }
-    }
-  }
-
-  /** May the manifest list a live file that matters? */
-  private mayHold(manifest: ManifestFile): boolean {
-    return (
-      !(manifest.addedFiles === 0 && manifest.existingFiles === 0) && this.specFilter(manifest.specId).mayHold(manifest)
-    )
-  }
-
-  private specFilter(specId: number): SpecFilter {
-    let specFilter = this.specFilters.get(specId)
-    if (!specFilter) {
-      specFilter = new SpecFilter(this.filter, this.files.spec(specId))
-      this.specFilters.set(specId, specFilter)
-    }
-    return specFilter
-  }
-
-  /** The deletes that can apply to files of the data manifests; `undefined` when there are none. */
-  private async deleteIndex(
-    manifests: readonly ManifestFile[],
-    data: readonly ManifestFile[],
-  ): Promise<DeleteIndex | undefined> {
-    // Deletes from before the oldest file apply to none.
-    const oldest = data.reduce((lowest, { minSequenceNumber }) => Math.min(lowest, minSequenceNumber), Infinity)
-    const wanted = manifests.filter(({ content, sequenceNumber }) => content === 1 && sequenceNumber >= oldest)
-    if (wanted.length === 0) return undefined
-    const kept: ManifestEntry[] = []
-    for await (const { manifest, entries } of this.files.open(wanted)) {
-      const specFilter = this.specFilter(manifest.specId)
-      for (const entry of entries) {
-        const { status, file, sequenceNumber } = entry
-        if (status === entryStatus.deleted || sequenceNumber < oldest) continue
-        if (specFilter.partitionMayMatch(file.partition) && equalityMayMatch(this.filter, file)) kept.push(entry)
-      }
-    }
-    if (kept.length === 0) return undefined
-    return new DeleteIndex(kept, this.files)
-  }
+/** The deletes that can apply to files of the data manifests; `undefined` when there are none. */
+async function liveDeletes(
+  files: TableFiles,
+  table: TableFilter,
+  manifests: readonly ManifestFile[],
+  data: readonly ManifestFile[],
+): Promise<DeleteIndex | undefined> {
+  // Deletes from before the oldest file apply to none.
+  const oldest = data.reduce((lowest, { minSequenceNumber }) => Math.min(lowest, minSequenceNumber), Infinity)
+  const kept: ManifestEntry[] = []
+  for await (const entry of table.deletes(manifests, oldest)) if (isLive(entry)) kept.push(entry)
+  return kept.length === 0 ? undefined : new DeleteIndex(kept, files)
 }

@@ -1,0 +1,56 @@
+import { PhloError, type Snapshot, type TableMetadata } from '@phlo/ports'
+import { snapshotById } from '../metadata/metadata.js'
+import { type SelectedSnapshot, type SnapshotSelection, selectSnapshot } from '../metadata/select-snapshot.js'
+
+/** A part of a table's history; without a start, all of it that is left. */
+export interface SnapshotInterval {
+  /** The snapshot before the first one; it may have expired. */
+  readonly fromExclusive?: bigint
+  /** The first snapshot. Not together with `fromExclusive`. */
+  readonly fromInclusive?: bigint
+  /** The last snapshot. Default: the main branch's. */
+  readonly to?: SnapshotSelection
+}
+
+/** The interval's snapshots, oldest first, and the schema that its rows are to be read as. */
+export interface SelectedInterval extends Pick<SelectedSnapshot, 'schema'> {
+  readonly snapshots: readonly Snapshot[]
+}
+
+/**
+ * The snapshots of an interval of history, which follows parents back from its last snapshot.
+ * Throws PHLO_SNAPSHOT_NOT_FOUND when the first snapshot is not in the history of the last, and PHLO_REF_NOT_FOUND.
+ */
+export function selectInterval(metadata: TableMetadata, interval: SnapshotInterval): SelectedInterval {
+  const { fromExclusive, fromInclusive, to } = interval
+  const { snapshot: last, schema } = selectSnapshot(metadata, to)
+  const snapshots: Snapshot[] = []
+  const seen = new Set<bigint>()
+  let next = last
+  let reached = fromExclusive === undefined && fromInclusive === undefined
+  // A table whose parents form a circle has no beginning; going around once is enough.
+  while (next && !seen.has(next['snapshot-id'])) {
+    const id = next['snapshot-id']
+    if (id === fromExclusive) {
+      reached = true
+      break
+    }
+    seen.add(id)
+    snapshots.push(next)
+    const parent: bigint | null | undefined = next['parent-snapshot-id']
+    if (id === fromInclusive || (parent !== undefined && parent === fromExclusive)) {
+      reached = true
+      break
+    }
+    next = parent === undefined || parent === null ? undefined : snapshotById(metadata, parent)
+  }
+  if (!reached) {
+    const from = fromExclusive ?? fromInclusive
+    throw new PhloError(
+      'PHLO_SNAPSHOT_NOT_FOUND',
+      `Snapshot ${String(from)} is not in the history of ${last ? `snapshot ${last['snapshot-id']}` : 'the table'}`,
+      { hint: 'It is of another branch, was rolled back, or what lies between has expired.' },
+    )
+  }
+  return { snapshots: snapshots.reverse(), schema }
+}
