@@ -51,6 +51,14 @@ export {
   readDeletionVector,
 } from './deletes/deletion-vector.js'
 export { PositionSet } from './deletes/position-set.js'
+export {
+  type MetadataTable,
+  metadataTable,
+  type MetadataTableName,
+  metadataTableNames,
+  type MetadataTableOptions,
+} from './metadata-tables/metadata-table.js'
+export type { MetadataRow, MetadataValue } from './metadata-tables/columns.js'
 export { blobTypes, type PuffinBlob, type PuffinMetadata } from './puffin/puffin-footer.js'
 export { type PuffinSizes, readPuffinBlob, readPuffinMetadata } from './puffin/puffin-reader.js'
 export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/puffin-writer.js'
