@@ -334,7 +334,7 @@ describe('The program', () => {
   })
 
   it('has help with examples for every command', async () => {
-    for (const command of ['run', 'plan', 'query', 'branch create', 'branch merge', 'table rollback', 'init']) {
+    for (const command of ['run', 'plan', 'query', 'sql', 'branch create', 'branch merge', 'table rollback', 'init']) {
       expect(await project.succeed([...command.split(' '), '--help'])).toMatch(/Examples:\n {2}\$ phlo/)
     }
   }, 60_000)

@@ -133,6 +133,25 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       run(async () => (await import('./commands/query.js')).query(context, globals(), sql, options)),
     )
 
+  program
+    .command('sql')
+    .description('change a table of a branch with one SQL statement')
+    .argument('<statement>', 'INSERT, UPDATE, DELETE, MERGE INTO, TRUNCATE, CREATE, ALTER or DROP TABLE; - reads it')
+    .requiredOption('--ref <branch>', 'the branch that changes; merge it when you have looked at it')
+    .option('--message <text>', 'the commit’s message; the statement’s first line without it')
+    .addHelpText(
+      'after',
+      examples(
+        'phlo branch create mend',
+        'phlo sql --ref mend "UPDATE bronze.orders SET amount = 0 WHERE amount < 0"',
+        'phlo sql --ref mend - < mend.sql',
+        'phlo branch merge mend',
+      ),
+    )
+    .action((statement: string, options: { ref: string; message?: string }) =>
+      run(async () => (await import('./commands/sql.js')).sql(context, globals(), statement, options)),
+    )
+
   const branch = program.command('branch').description('branches and tags of the lake')
   branch
     .command('list', { isDefault: true })
