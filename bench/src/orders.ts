@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { mkdir, open, rename } from 'node:fs/promises'
 import path from 'node:path'
 import { DuckDBInstance, version } from '@duckdb/node-api'
+import type { RowSchema } from '@phlo/ports'
 import { BenchError } from './bench-error.js'
 import type { Workplace } from './workplace.js'
 
@@ -22,6 +23,31 @@ const columns = {
   status: 'VARCHAR',
   reference: 'VARCHAR',
   discount: 'DOUBLE',
+}
+
+/** The same columns with Iceberg's types. */
+export const orderTypes = {
+  id: 'long',
+  quantity: 'int',
+  score: 'double',
+  amount: 'decimal(12, 2)',
+  active: 'boolean',
+  day: 'date',
+  happened_at: 'timestamp',
+  status: 'string',
+  reference: 'string',
+  discount: 'double',
+}
+
+export const orderRows: RowSchema = {
+  columns: Object.entries(orderTypes).map(([name, type]) => ({
+    name,
+    type,
+    required: name !== 'discount',
+    optional: false,
+    rules: [],
+    unique: false,
+  })),
 }
 
 /** Column types as `read_json` takes them. */

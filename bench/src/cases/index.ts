@@ -1,6 +1,7 @@
 import type { BenchCase } from '../case.js'
 import { appendHistory } from './append-history.js'
 import { commitLatency } from './commit-latency.js'
+import { compaction } from './compaction.js'
 import { ingestNdjson } from './ingest-ndjson.js'
 import { ingestParquet } from './ingest-parquet.js'
 import { memory } from './memory.js'
@@ -16,6 +17,7 @@ export const cases: readonly BenchCase[] = [
   commitLatency,
   appendHistory,
   plan,
+  compaction,
   upsert,
   tpch,
   start,

@@ -13,8 +13,8 @@ import {
   upperBound,
   type Value,
 } from '@phlo/iceberg'
-import type { RowSchema } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
+import { orderRows, orderTypes } from '../orders.js'
 import { runProcess } from '../processes.js'
 import type { PythonEnvironment } from '../python-environment.js'
 import type { Workplace } from '../workplace.js'
@@ -43,30 +43,6 @@ export interface PlanTable {
   readonly root: string
   /** The metadata file's path. */
   readonly metadata: string
-}
-
-const columnTypes = {
-  id: 'long',
-  quantity: 'int',
-  score: 'double',
-  amount: 'decimal(12, 2)',
-  active: 'boolean',
-  day: 'date',
-  happened_at: 'timestamp',
-  status: 'string',
-  reference: 'string',
-  discount: 'double',
-}
-
-const rows: RowSchema = {
-  columns: Object.entries(columnTypes).map(([name, type]) => ({
-    name,
-    type,
-    required: name !== 'discount',
-    optional: false,
-    rules: [],
-    unique: false,
-  })),
 }
 
 interface Tools {
@@ -102,7 +78,7 @@ async function writeTable(root: string, files: number, layout: Exclude<Layout, '
   const location = store.uri('orders')
   const transaction = TableTransaction.create(store, {
     location,
-    rows,
+    rows: orderRows,
     partitioning: [{ column: 'happened_at', transform: 'day' }],
     // The layout is what is measured: commits are not to split or merge manifests.
     properties: { 'commit.manifest.target-size-bytes': String(2 ** 31), 'commit.manifest-merge.enabled': 'false' },
@@ -139,7 +115,7 @@ function dataFile(location: string, index: number): DataFile {
     [`ORD-${hex(chance(7) / 1e4)}`, `ORD-f${hex(1 - chance(8) / 1e4).slice(1)}`],
     [chance(9) / 100, 100 - chance(10) / 100],
   ]
-  const columns = Object.values(columnTypes).map((type, index) => {
+  const columns = Object.values(orderTypes).map((type, index) => {
     const [lower, upper] = ranges[index] as (typeof ranges)[number]
     return { type: parsePrimitive(type), lower, upper }
   })
