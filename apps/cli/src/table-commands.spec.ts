@@ -89,6 +89,69 @@ describe('table orphans', () => {
   }, 60_000)
 })
 
+describe('table compact', () => {
+  it('tells what it would do, orders rows, and leaves them as they are', async () => {
+    await project.succeed(['branch', 'create', 'compacted'])
+    const args = ['table', 'compact', 'bronze.orders', '--ref', 'compacted']
+    expect(await project.succeed(args)).toBe('Nothing to do: 1 file of the right size\n')
+    const sort = [...args, '--strategy', 'sort', '--by', 'customer, amount desc']
+    expect(await project.succeed([...sort, '--dry-run'])).toMatch(
+      /^Would rewrite 1 file \(.*\) of 1 file in 1 group\n$/,
+    )
+    expect(await project.succeed(sort)).toMatch(/^Rewrote 1 file \(.*\) as 1 file \(.*\), 3 rows in /)
+    expect(await json([...args, '--all', '--where', 'amount > 10000'])).toMatchObject({ examined: 0, removedFiles: 0 })
+    expect(await json([...args, '--all', '--where', 'amount >= 7', '--where', 'amount<8'])).toMatchObject({
+      removedFiles: 1,
+      addedFiles: 1,
+      rows: 3,
+      conflicts: 0,
+    })
+    expect(await lakeContent(project.dir, 'compacted')).toEqual(await lakeContent(project.dir))
+    expect(await failure([...args, '--strategy', 'zorder', '--by', 'amount'])).toMatchObject({
+      code: 'PHLO_UNSUPPORTED',
+    })
+    expect((await project.phlo([...args, '--where', 'amount'])).code).toBe(2)
+    expect((await project.phlo([...args, '--target-size', 'big'])).code).toBe(2)
+  }, 60_000)
+})
+
+describe('table rewrite-manifests', () => {
+  it('tells what it would do, and does it', async () => {
+    await project.succeed(['branch', 'create', 'listed'])
+    const args = ['table', 'rewrite-manifests', 'bronze.orders', '--ref', 'listed']
+    const { expected, replaced } = (await json([...args, '--dry-run'])) as { expected: number; replaced: number }
+    const done = (await json(args)) as { created: number; replaced: number }
+    expect([done.replaced, done.created]).toEqual([replaced, expected])
+    expect(await project.succeed(args)).toMatch(/^Nothing to do: 1 manifest\n$/)
+    expect(await lakeContent(project.dir, 'listed')).toEqual(await lakeContent(project.dir))
+  }, 60_000)
+})
+
+describe('table branch, tag and refs', () => {
+  it('make, list and delete the table’s own', async () => {
+    await project.succeed(['branch', 'create', 'named'])
+    const ref = ['--ref', 'named']
+    const [, oldest] = (await json(['table', 'snapshots', 'bronze.orders'])) as { 'snapshot-id': string }[]
+    const id = oldest?.['snapshot-id'] as string
+    expect(await project.succeed(['table', 'tag', 'bronze.orders', 'first', '--snapshot', id, ...ref])).toBe(
+      `tag first of bronze.orders is at snapshot ${id}\n`,
+    )
+    await project.succeed(['table', 'branch', 'bronze.orders', 'audit', ...ref])
+    expect(await json(['table', 'refs', 'bronze.orders', ...ref])).toMatchObject({
+      main: { type: 'branch' },
+      first: { type: 'tag', 'snapshot-id': id },
+      audit: { type: 'branch' },
+    })
+    expect(await failure(['table', 'tag', 'bronze.orders', 'first', ...ref])).toMatchObject({ code: 'PHLO_REF_EXISTS' })
+    expect(await failure(['table', 'branch', 'bronze.orders', 'first', '--delete', ...ref])).toMatchObject({
+      code: 'PHLO_REF_INVALID',
+    })
+    await project.succeed(['table', 'tag', 'bronze.orders', 'first', '--delete', ...ref])
+    expect(await project.succeed(['table', 'refs', 'bronze.orders', ...ref])).not.toMatch(/first/)
+    expect(await json(['table', 'refs', 'bronze.orders'])).toEqual({ main: expect.anything() })
+  }, 60_000)
+})
+
 describe('help', () => {
   it('shows every command in use', async () => {
     const commands = (await project.succeed(['table', '--help'])).split('Commands:\n')[1] ?? ''

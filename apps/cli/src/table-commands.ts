@@ -2,11 +2,17 @@ import { type Command, Option } from 'commander'
 import type { CommandContext, GlobalOptions } from './command-context.js'
 import {
   branchOption,
+  type CompactFlags,
+  conditionsOption,
   countOption,
   dryRunOption,
   type ExpireFlags,
+  type ManifestsFlags,
   type OrphansFlags,
+  sizeOption,
   snapshotsOption,
+  sortKeysOption,
+  type TableRefFlags,
   timeOption,
 } from './commands/table/flags.js'
 import { examples } from './output/examples.js'
@@ -109,4 +115,76 @@ export function addTableCommands(
     .action((name: string, options: OrphansFlags) =>
       run(async () => (await import('./commands/table/orphans.js')).orphans(context, globals(), name, options)),
     )
+
+  table
+    .command('compact')
+    .description('put small files together, leave deleted rows out, order rows')
+    .argument('<table>', 'namespace.name')
+    .addOption(
+      new Option('--strategy <strategy>', 'how rows lie in the files')
+        .choices(['binpack', 'sort', 'zorder', 'hilbert'])
+        .default('binpack'),
+    )
+    .addOption(sortKeysOption('--by <columns>', 'columns to order by; for sort, default: the table’s sort order'))
+    .addOption(conditionsOption('--where <condition>', 'only files that may meet it; may be given more than once'))
+    .addOption(sizeOption('--target-size <size>', 'of files; default: the table’s own, or 128MiB'))
+    .addOption(countOption('--min-files <count>', 'small files of a partition that are worth it; default: 5'))
+    .option('--all', 'every file, whatever its size; the default when rows are ordered')
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText(
+      'after',
+      examples(
+        'phlo table compact bronze.flights --dry-run',
+        "phlo table compact bronze.flights --where 'day >= 2026-01-01'",
+        "phlo table compact bronze.flights --strategy sort --by 'carrier, day desc'",
+        'phlo table compact bronze.flights --strategy zorder --by origin,destination',
+      ),
+    )
+    .action((name: string, options: CompactFlags) =>
+      run(async () => (await import('./commands/table/compact.js')).compact(context, globals(), name, options)),
+    )
+  table
+    .command('rewrite-manifests')
+    .description('write the lists of a table’s files anew, so that planning reads less')
+    .argument('<table>', 'namespace.name')
+    .addOption(sizeOption('--target-size <size>', 'of manifests; default: the table’s own, or 8MiB'))
+    .option('--all', 'also those of the right size, to bring partitions together')
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText('after', examples('phlo table rewrite-manifests bronze.flights --dry-run'))
+    .action((name: string, options: ManifestsFlags) =>
+      run(async () => (await import('./commands/table/manifests.js')).manifests(context, globals(), name, options)),
+    )
+  table
+    .command('refs')
+    .description('list a table’s own branches and tags')
+    .argument('<table>', 'namespace.name')
+    .addOption(ref())
+    .addHelpText('after', examples('phlo table refs bronze.flights'))
+    .action((name: string, options: { ref: string }) =>
+      run(async () => (await import('./commands/table/table-refs.js')).refs(context, globals(), name, options)),
+    )
+  for (const type of ['branch', 'tag'] as const) {
+    table
+      .command(type)
+      .description(`make or delete a ${type} of one table`)
+      .argument('<table>', 'namespace.name')
+      .argument('<name>', `of the ${type}`)
+      .addOption(snapshotsOption('--snapshot <id>', 'what it stands at; default: the present one'))
+      .option('--delete', 'delete it')
+      .addOption(branchOption())
+      .addHelpText(
+        'after',
+        examples(
+          `phlo table ${type} bronze.flights end-of-2025`,
+          `phlo table ${type} bronze.flights end-of-2025 --delete`,
+        ),
+      )
+      .action((name: string, refName: string, options: TableRefFlags) =>
+        run(async () =>
+          (await import('./commands/table/table-refs.js')).changeRef(context, globals(), name, refName, type, options),
+        ),
+      )
+  }
 }

@@ -134,3 +134,10 @@ export {
 } from './maintenance/remove-orphans.js'
 export type { TableFile, TableFileKind } from './maintenance/table-contents.js'
 export { type FileGroup, planRewrite, type RewriteOptions, type RewritePlan } from './maintenance/rewrite-plan.js'
+export {
+  type ManifestRewriteOptions,
+  type ManifestRewritePlan,
+  type ManifestRewriteResult,
+  planManifestRewrite,
+  rewriteManifests,
+} from './maintenance/rewrite-manifests.js'

@@ -17,7 +17,7 @@ import { SummaryBuilder, summaryKeys } from './snapshot-summary.js'
 import { ChangeValidation } from './validation.js'
 
 /** A random positive 63-bit id. Spec: "Snapshots". */
-function newSnapshotId(): bigint {
+export function newSnapshotId(): bigint {
   return BigInt.asUintN(63, randomBytes(8).readBigUInt64BE()) || 1n
 }
 
@@ -237,7 +237,7 @@ function leastSequenceNumber(
   return least
 }
 
-function withSequenceNumber(manifest: ManifestFile, sequenceNumber: number): ManifestFile {
+export function withSequenceNumber(manifest: ManifestFile, sequenceNumber: number): ManifestFile {
   if (manifest.sequenceNumber !== unassigned) return manifest
   const { minSequenceNumber: least } = manifest
   return { ...manifest, sequenceNumber, minSequenceNumber: least === unassigned ? sequenceNumber : least }
@@ -247,7 +247,7 @@ function withSequenceNumber(manifest: ManifestFile, sequenceNumber: number): Man
  * Gives data manifests without one a first row id each, with room for every live row, as not all files may have one of
  * their own. Spec: "First Row ID Assignment".
  */
-function numberRows(
+export function numberRows(
   manifests: readonly ManifestFile[],
   firstRowId: number | undefined,
 ): { readonly manifests: readonly ManifestFile[]; readonly nextRowId: number | undefined } {

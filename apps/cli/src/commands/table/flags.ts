@@ -1,3 +1,4 @@
+import type { ColumnCondition, SortKey } from '@phlo/ports'
 import { InvalidArgumentError, Option } from 'commander'
 
 const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
@@ -22,6 +23,36 @@ function snapshotIds(text: string, before: readonly bigint[] = []): readonly big
   return [...before, BigInt(text)]
 }
 
+const sizes = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 }
+
+function byteSize(text: string): number {
+  const match = /^(\d+(?:\.\d+)?) ?(B|kB|MB|GB|KiB|MiB|GiB)$/.exec(text)
+  const bytes = match ? Math.round(Number(match[1]) * sizes[match[2] as keyof typeof sizes]) : 0
+  if (bytes < 1) throw new InvalidArgumentError('Write a size: 64MB, 128MiB, 1GB.')
+  return bytes
+}
+
+function sortKeys(text: string): readonly SortKey[] {
+  return text.split(',').map((part) => {
+    const match = /^\s*(.+?)(?:\s+(asc|desc))?\s*$/i.exec(part)
+    if (!match) throw new InvalidArgumentError('Write columns: day, amount desc')
+    return { column: match[1] as string, ...(match[2]?.toLowerCase() === 'desc' && { descending: true }) }
+  })
+}
+
+const operators = { '<': 'lt', '<=': 'lte', '>': 'gt', '>=': 'gte', '=': 'eq', '!=': 'neq' } as const
+
+function conditions(text: string, before: readonly ColumnCondition[] = []): readonly ColumnCondition[] {
+  const match = /^\s*(.+?)\s*(<=|>=|!=|<|>|=)\s*(.*?)\s*$/.exec(text)
+  if (!match) throw new InvalidArgumentError("Write a condition: 'day >= 2026-01-01'.")
+  const value = (match[3] as string).replace(/^'(.*)'$/, '$1')
+  return [...before, { column: match[1] as string, op: operators[match[2] as keyof typeof operators], value }]
+}
+
+export const sizeOption = (flags: string, description: string) => new Option(flags, description).argParser(byteSize)
+export const sortKeysOption = (flags: string, description: string) => new Option(flags, description).argParser(sortKeys)
+export const conditionsOption = (flags: string, description: string) =>
+  new Option(flags, description).argParser(conditions)
 export const timeOption = (flags: string, description: string) => new Option(flags, description).argParser(pastTime)
 export const countOption = (flags: string, description: string) => new Option(flags, description).argParser(wholeNumber)
 export const snapshotsOption = (flags: string, description: string) =>
@@ -41,5 +72,29 @@ export interface OrphansFlags {
   readonly ref: string
   readonly olderThan?: Date
   readonly allowYoung?: boolean
+  readonly delete?: boolean
+}
+
+export interface CompactFlags {
+  readonly ref: string
+  readonly strategy: 'binpack' | 'sort' | 'zorder' | 'hilbert'
+  readonly by?: readonly SortKey[]
+  readonly where?: readonly ColumnCondition[]
+  readonly targetSize?: number
+  readonly minFiles?: number
+  readonly all?: boolean
+  readonly dryRun?: boolean
+}
+
+export interface ManifestsFlags {
+  readonly ref: string
+  readonly targetSize?: number
+  readonly all?: boolean
+  readonly dryRun?: boolean
+}
+
+export interface TableRefFlags {
+  readonly ref: string
+  readonly snapshot?: readonly bigint[]
   readonly delete?: boolean
 }

@@ -10,6 +10,8 @@ import {
   ObjectStorePort,
   parseIdentifier,
   PhloError,
+  type QueryEngine,
+  QueryEnginePort,
 } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../../command-context.js'
 import { exitCode } from '../../exit-codes.js'
@@ -19,6 +21,8 @@ export interface Opened {
   readonly store: ObjectStore
   /** The commit that is read, where the catalog has refs. */
   readonly ref: string
+  /** The engine, which is started only when it is asked for. */
+  readonly engine: () => QueryEngine
 }
 
 export async function withLake(
@@ -29,13 +33,18 @@ export async function withLake(
 ): Promise<number> {
   return withPlugins(context, globals, async ({ composition }) => {
     const catalog = composition.get(CatalogPort)
-    await work({ catalog, store: composition.get(ObjectStorePort), ref: await resolveRef(catalog, parseRefSpec(ref)) })
+    await work({
+      catalog,
+      store: composition.get(ObjectStorePort),
+      ref: await resolveRef(catalog, parseRefSpec(ref)),
+      engine: () => composition.get(QueryEnginePort),
+    })
     return exitCode.ok
   })
 }
 
 /** Throws PHLO_TABLE_NOT_FOUND with the nearest name. */
-export async function find({ catalog, ref }: Opened, name: string): Promise<LoadedTable> {
+export async function find({ catalog, ref }: Pick<Opened, 'catalog' | 'ref'>, name: string): Promise<LoadedTable> {
   const identifier = parseIdentifier(name)
   const table = identifier && (await catalog.loadTable(identifier, { ref }))
   if (table) return table
@@ -56,7 +65,7 @@ export function maintained(
   const { identifier } = table
   return {
     store,
-    load: async () => (await find({ catalog, store, ref: branch }, formatIdentifier(identifier))).metadata,
+    load: async () => (await find({ catalog, ref: branch }, formatIdentifier(identifier))).metadata,
     async commit(requirements, updates) {
       const { tables } = await catalog.commit([{ kind: 'table', identifier, requirements, updates }], {
         ref: branch,
