@@ -101,6 +101,11 @@ export class Lake {
     return this.queries.materialize({ target: table(name), sql, ref: 'main', strategy, partitionBy, message: 'made' })
   }
 
+  /** Runs a statement that changes a table. */
+  async execute(sql: string) {
+    return this.queries.execute(sql, { message: 'changed' })
+  }
+
   async load(name: string): Promise<LoadedTable> {
     const loaded = await this.catalog.loadTable(table(name))
     if (!loaded) throw new Error(`no table ${name}`)
