@@ -63,18 +63,12 @@ export { blobTypes, type PuffinBlob, type PuffinMetadata } from './puffin/puffin
 export { type PuffinSizes, readPuffinBlob, readPuffinMetadata } from './puffin/puffin-reader.js'
 export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/puffin-writer.js'
 export { planScan, type ScanOptions, type ScanTask } from './scan/scan.js'
-export {
-  evolveSchema,
-  findField,
-  highestFieldId,
-  indexById,
-  type IndexedField,
-  newSchema,
-  replaceSchema,
-  requireSafe,
-  type SchemaChange,
-  type SchemaEvolution,
-} from './schema/schema.js'
+export { evolveSchema, replaceSchema } from './schema/evolution.js'
+export { newSchema } from './schema/field-ids.js'
+export { findField, highestFieldId, indexById, type IndexedField } from './schema/schema.js'
+export { requireSafe, type SchemaChange, type SchemaEvolution } from './schema/schema-change.js'
+export { type NewColumn, SchemaUpdate, type SchemaUpdateOptions } from './schema/schema-update.js'
+export { schemaChanges, schemaHistory, type SchemaVersion } from './schema/schema-history.js'
 export type { AddedFile, CommitValidation, FileRemoval, SnapshotChange } from './commit/snapshot-change.js'
 export { partitionKey } from './manifest/partition-key.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'

@@ -1,18 +1,26 @@
 import type { IcebergSchema, RowSchema, TableMetadata } from '@phlo/ports'
+import { sameJson } from '../metadata/json.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { newPartitionSpec, type PartitionColumn, specById } from '../partition/partition-spec.js'
-import { indexById, replaceSchema } from '../schema/schema.js'
+import { replaceSchema } from '../schema/evolution.js'
+import { mappingUpdates } from '../schema/name-mapping.js'
+import { indexById } from '../schema/schema.js'
 import { conflict } from './conflict.js'
 import type { MetadataChange } from './metadata-change.js'
 
-/** Makes the schema the table's current one. */
+/** Makes the schema the table's current one, and keeps the name mapping in step. */
 export function schemaChange(metadata: TableMetadata, schema: IcebergSchema): MetadataChange {
+  const { 'current-schema-id': id, 'last-column-id': lastId } = metadata
   return {
     updates: [
       { action: 'add-schema', schema },
       { action: 'set-current-schema', 'schema-id': -1 },
+      ...mappingUpdates(metadata, schema),
     ],
-    requirements: [{ type: 'assert-current-schema-id', 'current-schema-id': metadata['current-schema-id'] }],
+    requirements: [
+      { type: 'assert-current-schema-id', 'current-schema-id': id },
+      { type: 'assert-last-assigned-field-id', 'last-assigned-field-id': lastId },
+    ],
   }
 }
 
@@ -23,7 +31,7 @@ export function layoutReplacement(
   partitioning: readonly PartitionColumn[],
 ): MetadataChange {
   const current = currentSchema(metadata)
-  const schema = replaceSchema(current, metadata['last-column-id'], rows)
+  const schema = replaceSchema(current, metadata['last-column-id'], rows, metadata['format-version'])
   // Together, since the old spec may need a column that the new schema has not.
   const columns = schema === current ? { updates: [] } : schemaChange(metadata, schema)
   const fields = partitioningReplacement(metadata, schema, partitioning)
@@ -65,8 +73,7 @@ export function requireSameLayout(expected: TableMetadata, actual: TableMetadata
   const fields = indexById(currentSchema(actual))
   for (const [id, { field, path }] of indexById(currentSchema(expected))) {
     const found = fields.get(id)
-    const same =
-      found?.path.join('.') === path.join('.') && JSON.stringify(found.field.type) === JSON.stringify(field.type)
+    const same = found?.path.join('.') === path.join('.') && sameJson(found.field.type, field.type)
     if (!same) throw conflict(`Another commit changed the schema: the column ${path.join('.')} is no longer the same`)
   }
   const specOf = (metadata: TableMetadata) =>

@@ -16,7 +16,7 @@ import { readManifestList, summarizePartitions, writeManifestList } from '../man
 import { refSnapshot } from '../metadata/metadata.js'
 import { bindSpec, newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
 import { planScan } from '../scan/scan.js'
-import { newSchema } from '../schema/schema.js'
+import { newSchema } from '../schema/field-ids.js'
 import type { FileRemoval, SnapshotChange } from './snapshot-change.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { damaged, primitives, valuesOf } from '../testing/arbitraries.js'

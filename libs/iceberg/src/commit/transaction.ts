@@ -14,7 +14,10 @@ import type { ChangedSince, MetadataChange, Producer } from './metadata-change.j
 import type { FormatVersion } from '../manifest/data-file.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
-import { evolveSchema, newSchema, requireSafe, type SchemaChange } from '../schema/schema.js'
+import { evolveSchema } from '../schema/evolution.js'
+import { newSchema } from '../schema/field-ids.js'
+import { requireSafe, type SchemaChange } from '../schema/schema-change.js'
+import { SchemaUpdate, type SchemaUpdateOptions } from '../schema/schema-update.js'
 import type { SnapshotChange } from './snapshot-change.js'
 import { branchHead, SnapshotProducer } from './snapshot-producer.js'
 import { applyUpdates } from '../metadata/updates.js'
@@ -103,9 +106,23 @@ export class TableTransaction {
     let changes: readonly SchemaChange[] = []
     this.changeLayout((working) => {
       const current = currentSchema(working)
-      const evolution = requireSafe(evolveSchema(current, working['last-column-id'], rows), table)
+      const { 'last-column-id': lastId, 'format-version': version } = working
+      const evolution = requireSafe(evolveSchema(current, lastId, rows, version), table)
       changes = evolution.changes
       return evolution.schema === current ? { updates: [] } : schemaChange(working, evolution.schema)
+    })
+    return changes
+  }
+
+  /** Changes columns one by one, as the callback tells. Throws what {@link SchemaUpdate} throws. */
+  updateSchema(change: (update: SchemaUpdate) => unknown, options?: SchemaUpdateOptions): readonly SchemaChange[] {
+    let changes: readonly SchemaChange[] = []
+    this.changeLayout((working) => {
+      const update = new SchemaUpdate(working, options)
+      change(update)
+      const evolution = update.apply()
+      changes = evolution.changes
+      return changes.length === 0 ? { updates: [] } : schemaChange(working, evolution.schema)
     })
     return changes
   }

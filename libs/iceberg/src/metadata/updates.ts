@@ -9,9 +9,10 @@ import {
   removeSchemas,
   removeSpecs,
 } from './layout-updates.js'
-import { newestFormatVersion, schemaById } from './metadata.js'
+import { currentSchema, newestFormatVersion } from './metadata.js'
 import { bindSpec, firstPartitionFieldId, specById } from '../partition/partition-spec.js'
 import { checkNewSchema } from '../schema/schema-checks.js'
+import { checkReferences } from '../schema/schema-references.js'
 import { addSnapshot, removeRef, removeSnapshots, replaceOfSnapshot, setRef } from './snapshot-updates.js'
 import { checkFiles } from './validate.js'
 
@@ -145,6 +146,8 @@ export function applyUpdates(
     throw invalid('table updates', 'a new table needs a uuid, a location, a schema, a spec and a sort order')
   }
   checkFiles(next, failing('table updates'))
+  if (base && next['current-schema-id'] !== base['current-schema-id'])
+    checkReferences(next, currentSchema(base), currentSchema(next), failing('set-current-schema'))
   for (const schema of next.schemas)
     if (!base?.schemas.includes(schema)) checkNewSchema(schema, next['format-version'], failing('add-schema'))
   if (
@@ -154,7 +157,7 @@ export function applyUpdates(
     next['default-spec-id'] !== base['default-spec-id']
   ) {
     // Of new rows the default spec must be computable, whatever older schemas had.
-    bindSpec(specById(next['partition-specs'], next['default-spec-id']), schemaById(next, next['current-schema-id']))
+    bindSpec(specById(next['partition-specs'], next['default-spec-id']), currentSchema(next))
   }
   if (options.previousLocation !== undefined && base) {
     const kept = Number(next.properties?.['write.metadata.previous-versions-max'] ?? defaultPreviousVersions)

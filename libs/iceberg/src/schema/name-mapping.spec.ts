@@ -68,7 +68,7 @@ describe('a name mapping', () => {
     '[{"names": [], "fields": 5}]',
     `${'[{"names":[],"fields":'.repeat(200)}[]${'}]'.repeat(200)}`,
     '[',
-  ])('is refused when it is %.60s', (wrong) => {
+  ])('is refused when it is no mapping (%#)', (wrong) => {
     expect(() => parseNameMapping(wrong)).toThrow(invalid)
   })
 

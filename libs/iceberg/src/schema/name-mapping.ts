@@ -1,6 +1,7 @@
-import type { IcebergType, NestedField } from '@phlo/ports'
+import type { IcebergSchema, IcebergType, NestedField, TableMetadata, TableUpdate } from '@phlo/ports'
 import { invalid } from '../invalid.js'
 import { parseJson, serializeJson } from '../metadata/json.js'
+import { currentSchema } from '../metadata/metadata.js'
 import { type Fail, isInteger, isList as isArray, isObject } from '../metadata/shape.js'
 import { indexById } from './schema.js'
 import { isList, isMap, isStruct } from '../types/primitive.js'
@@ -123,6 +124,14 @@ function updateFields(
   })
   const added = fields.filter((field) => !before.has(field.id))
   return [...kept, ...added.map((field) => mappedField(field.id, field.name, field.type))]
+}
+
+/** What keeps the table's mapping, when it has one, in step with a new schema. Throws PHLO_ICEBERG_INVALID. */
+export function mappingUpdates(metadata: TableMetadata, after: IcebergSchema): TableUpdate[] {
+  const text = metadata.properties?.[nameMappingProperty]
+  if (text === undefined) return []
+  const updated = serializeNameMapping(updateNameMapping(parseNameMapping(text), currentSchema(metadata), after))
+  return updated === text ? [] : [{ action: 'set-properties', updates: { [nameMappingProperty]: updated } }]
 }
 
 /** The field that a file's column of that path of names is, `undefined` when the mapping does not tell. */

@@ -63,6 +63,16 @@ function checkIdentifiers(schema: IcebergSchema, fail: Fail): void {
   for (const id of wanted) fail(`there is no identifier field ${id}, or it lies within a list or map`)
 }
 
+/** No struct has two fields whose names differ in capitals only. */
+export function checkFoldedNames(schema: IcebergSchema, fail: Fail): void {
+  const taken = new Set<string>()
+  for (const { path } of indexById(schema).values()) {
+    const folded = JSON.stringify(path).toLowerCase()
+    if (taken.has(folded)) fail(`there are two columns ${path.join('.')} but for capitals`)
+    taken.add(folded)
+  }
+}
+
 /** Every level of a type has what its kind needs, and the nesting ends. */
 function checkShape(type: unknown, depth: number, fail: Fail): void {
   if (depth > deepestNesting) fail(`a schema is nested deeper than ${deepestNesting} levels`)

@@ -1,16 +1,10 @@
 import type { ColumnSchema, IcebergSchema, IcebergType, RowSchema } from '@phlo/ports'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import {
-  allFieldIds,
-  evolveSchema,
-  findField,
-  highestFieldId,
-  indexById,
-  newSchema,
-  replaceSchema,
-  requireSafe,
-} from './schema.js'
+import { evolveSchema, replaceSchema } from './evolution.js'
+import { newSchema } from './field-ids.js'
+import { allFieldIds, findField, highestFieldId, indexById } from './schema.js'
+import { requireSafe } from './schema-change.js'
 import { primitives } from '../testing/arbitraries.js'
 import { firstFormatVersion, formatPrimitive, formatType, parsePrimitive, sameType } from '../types/primitive.js'
 
@@ -165,6 +159,73 @@ describe('the evolution of a schema', () => {
       }),
       { numRuns: 200 },
     )
+  })
+
+  const list = (element: IcebergType, required = false): IcebergType => ({
+    type: 'list',
+    'element-id': 0,
+    element,
+    'element-required': required,
+  })
+  const map = (key: IcebergType, value: IcebergType): IcebergType => ({
+    type: 'map',
+    'key-id': 0,
+    key,
+    'value-id': 0,
+    value,
+    'value-required': false,
+  })
+  const struct = (fields: Record<string, IcebergType>, required = false): IcebergType => ({
+    type: 'struct',
+    fields: Object.entries(fields).map(([name, type]) => ({ id: 0, name, type, required })),
+  })
+
+  it('goes on within structs, lists and maps', () => {
+    const before = newSchema(
+      rows(
+        column('s', struct({ a: 'int', l: list(struct({ x: 'float' }, true), true) })),
+        column('m', map('int', 'int')),
+      ),
+    )
+    const wanted = rows(
+      column('s', struct({ n: 'string', l: list(struct({ y: 'int', x: 'double' })), a: 'long' })),
+      column('m', map('int', 'long')),
+    )
+    const evolution = evolveSchema(before, 9, wanted)
+    expect(evolution.changes.map(({ column: name, change, class: kind }) => `${kind} ${change} ${name}`)).toEqual([
+      'safe widen s.a',
+      'safe widen s.l.element.x',
+      'safe make-optional s.l.element.x',
+      'safe add s.l.element.y',
+      'safe make-optional s.l.element',
+      'safe add s.n',
+      'safe widen m.value',
+    ])
+    expect(allFieldIds(evolution.schema)).toEqual([1, 11, 4, 5, 10, 6, 3, 2, 7, 8])
+    expect(evolution.schema.fields.map(({ type }) => formatType(type))).toEqual(
+      wanted.columns.map(({ type }) => formatType(type)),
+    )
+  })
+
+  it('keeps what it cannot change within nested types, and says so', () => {
+    const before = newSchema(rows(column('s', struct({ a: 'int', b: 'int' })), column('m', map('int', 'int'))))
+    const wanted = rows(column('s', struct({ a: list('int') })), column('m', map('long', 'int')))
+    const evolution = evolveSchema(before, 6, wanted)
+    expect(evolution.schema).toBe(before)
+    expect(evolution.changes.map(({ column: name, change, class: kind }) => `${kind} ${change} ${name}`)).toEqual([
+      'breaking change-type s.a',
+      'breaking drop s.b',
+      'breaking change-type m',
+    ])
+  })
+
+  it('knows the promotions of version 3', () => {
+    const before = newSchema(rows(column('u', 'unknown'), column('d', 'date')))
+    const wanted = rows(column('u', list('int')), column('d', 'timestamp_ns'))
+    expect(evolveSchema(before, 2, wanted).changes.map((change) => change.class)).toEqual(['breaking', 'breaking'])
+    const evolution = evolveSchema(before, 2, wanted, 3)
+    expect(evolution.changes.map((change) => change.class)).toEqual(['safe', 'safe'])
+    expect(allFieldIds(evolution.schema)).toEqual([1, 3, 2])
   })
 
   it('never gives out an id that is taken, even when the table says so', () => {
