@@ -1,10 +1,12 @@
-import type { IcebergSchema, RowSchema, TableMetadata } from '@phlo/ports'
+import type { IcebergSchema, PartitionSpec, RowSchema, SortOrder, TableMetadata } from '@phlo/ports'
 import { sameJson } from '../metadata/json.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { newPartitionSpec, type PartitionColumn, specById } from '../partition/partition-spec.js'
+import { sourceIds } from '../partition/transform.js'
 import { replaceSchema } from '../schema/evolution.js'
 import { mappingUpdates } from '../schema/name-mapping.js'
 import { indexById } from '../schema/schema.js'
+import { newSortOrder } from '../sort/sort-order.js'
 import { conflict } from './conflict.js'
 import type { MetadataChange } from './metadata-change.js'
 
@@ -24,7 +26,36 @@ export function schemaChange(metadata: TableMetadata, schema: IcebergSchema): Me
   }
 }
 
-/** Makes columns and partitioning exactly those. */
+/** Makes the spec the one that new files are partitioned by. */
+export function specChange(metadata: TableMetadata, spec: PartitionSpec): MetadataChange {
+  const { 'default-spec-id': id, 'last-partition-id': lastId } = metadata
+  if (sameJson(specById(metadata['partition-specs'], id).fields, spec.fields)) return { updates: [] }
+  return {
+    updates: [
+      { action: 'add-spec', spec },
+      { action: 'set-default-spec', 'spec-id': -1 },
+    ],
+    requirements: [
+      { type: 'assert-default-spec-id', 'default-spec-id': id },
+      { type: 'assert-last-assigned-partition-id', 'last-assigned-partition-id': lastId },
+    ],
+  }
+}
+
+/** Makes the order the one that new files are sorted by. */
+export function sortOrderChange(metadata: TableMetadata, order: SortOrder): MetadataChange {
+  return {
+    updates: [
+      { action: 'add-sort-order', 'sort-order': order },
+      { action: 'set-default-sort-order', 'sort-order-id': -1 },
+    ],
+    requirements: [
+      { type: 'assert-default-sort-order-id', 'default-sort-order-id': metadata['default-sort-order-id'] },
+    ],
+  }
+}
+
+/** Makes columns and partitioning exactly those. A sort order whose columns are gone goes, too. */
 export function layoutReplacement(
   metadata: TableMetadata,
   rows: RowSchema,
@@ -32,12 +63,15 @@ export function layoutReplacement(
 ): MetadataChange {
   const current = currentSchema(metadata)
   const schema = replaceSchema(current, metadata['last-column-id'], rows, metadata['format-version'])
-  // Together, since the old spec may need a column that the new schema has not.
-  const columns = schema === current ? { updates: [] } : schemaChange(metadata, schema)
-  const fields = partitioningReplacement(metadata, schema, partitioning)
+  // Together, since the old spec and order may need a column that the new schema has not.
+  const changes = [
+    ...(schema === current ? [] : [schemaChange(metadata, schema)]),
+    partitioningReplacement(metadata, schema, partitioning),
+    ...(sortsBy(metadata, schema) ? [] : [sortOrderChange(metadata, newSortOrder(schema, []))]),
+  ]
   return {
-    updates: [...columns.updates, ...fields.updates],
-    requirements: [...(columns.requirements ?? []), ...(fields.requirements ?? [])],
+    updates: changes.flatMap(({ updates }) => updates),
+    requirements: changes.flatMap(({ requirements = [] }) => requirements),
   }
 }
 
@@ -47,16 +81,15 @@ export function partitioningReplacement(
   schema: IcebergSchema,
   partitioning: readonly PartitionColumn[],
 ): MetadataChange {
-  const { 'partition-specs': specs, 'default-spec-id': specId, 'last-partition-id': lastId } = metadata
-  const spec = newPartitionSpec(schema, partitioning, specs, lastId)
-  if (JSON.stringify(specById(specs, specId).fields) === JSON.stringify(spec.fields)) return { updates: [] }
-  return {
-    updates: [
-      { action: 'add-spec', spec },
-      { action: 'set-default-spec', 'spec-id': -1 },
-    ],
-    requirements: [{ type: 'assert-default-spec-id', 'default-spec-id': specId }],
-  }
+  const { 'partition-specs': specs, 'last-partition-id': lastId } = metadata
+  return specChange(metadata, newPartitionSpec(schema, partitioning, specs, lastId))
+}
+
+/** Has the schema the columns that the table is sorted by? */
+function sortsBy(metadata: TableMetadata, schema: IcebergSchema): boolean {
+  const order = metadata['sort-orders'].find((item) => item['order-id'] === metadata['default-sort-order-id'])
+  const fields = indexById(schema)
+  return (order?.fields ?? []).flatMap(sourceIds).every((id) => fields.has(id))
 }
 
 /** A change that the newer table does not take conflicts with what made it so. */

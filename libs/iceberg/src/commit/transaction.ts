@@ -9,16 +9,25 @@ import {
 } from '@phlo/ports'
 import { CherryPick, stagedSnapshot } from './cherry-pick.js'
 import { conflict } from './conflict.js'
-import { again, layoutReplacement, requireSameLayout, schemaChange } from './layout-changes.js'
+import {
+  again,
+  layoutReplacement,
+  requireSameLayout,
+  schemaChange,
+  sortOrderChange,
+  specChange,
+} from './layout-changes.js'
 import type { ChangedSince, MetadataChange, Producer } from './metadata-change.js'
 import type { FormatVersion } from '../manifest/data-file.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { newPartitionSpec, type PartitionColumn } from '../partition/partition-spec.js'
+import { SpecUpdate } from '../partition/spec-update.js'
 import { evolveSchema } from '../schema/evolution.js'
 import { newSchema } from '../schema/field-ids.js'
 import { requireSafe, type SchemaChange } from '../schema/schema-change.js'
 import { SchemaUpdate, type SchemaUpdateOptions } from '../schema/schema-update.js'
 import type { SnapshotChange } from './snapshot-change.js'
+import { newSortOrder, type SortColumn } from '../sort/sort-order.js'
 import { branchHead, SnapshotProducer } from './snapshot-producer.js'
 import { applyUpdates } from '../metadata/updates.js'
 
@@ -125,6 +134,28 @@ export class TableTransaction {
       return changes.length === 0 ? { updates: [] } : schemaChange(working, evolution.schema)
     })
     return changes
+  }
+
+  /** Changes how new files are partitioned, as the callback tells. Throws what {@link SpecUpdate} throws. */
+  updateSpec(change: (update: SpecUpdate) => unknown): void {
+    this.changeLayout((working) => {
+      const update = new SpecUpdate(working)
+      change(update)
+      return specChange(working, update.apply())
+    })
+  }
+
+  /** Sorts new files by these columns; by none, not at all. Throws what {@link newSortOrder} throws. */
+  replaceSortOrder(columns: readonly SortColumn[]): void {
+    this.changeLayout((working) => sortOrderChange(working, newSortOrder(currentSchema(working), columns)))
+  }
+
+  /** Spec: Appendix E. Throws PHLO_ICEBERG_INVALID for a version below the table's or above the newest known. */
+  upgradeFormatVersion(version: number): void {
+    this.change((working) => ({
+      updates:
+        working['format-version'] === version ? [] : [{ action: 'upgrade-format-version', 'format-version': version }],
+    }))
   }
 
   /** Makes the columns and the partitioning exactly those wanted, for a commit that replaces every row. */

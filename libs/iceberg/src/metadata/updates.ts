@@ -13,6 +13,7 @@ import { currentSchema, newestFormatVersion } from './metadata.js'
 import { bindSpec, firstPartitionFieldId, specById } from '../partition/partition-spec.js'
 import { checkNewSchema } from '../schema/schema-checks.js'
 import { checkReferences } from '../schema/schema-references.js'
+import { bindSortOrder } from '../sort/sort-order.js'
 import { addSnapshot, removeRef, removeSnapshots, replaceOfSnapshot, setRef } from './snapshot-updates.js'
 import { checkFiles } from './validate.js'
 
@@ -158,6 +159,10 @@ export function applyUpdates(
   ) {
     // Of new rows the default spec must be computable, whatever older schemas had.
     bindSpec(specById(next['partition-specs'], next['default-spec-id']), currentSchema(next))
+  }
+  if (addedOrder !== undefined || next['default-sort-order-id'] !== base?.['default-sort-order-id']) {
+    const order = next['sort-orders'].find((item) => item['order-id'] === next['default-sort-order-id'])
+    if (order) bindSortOrder(order, currentSchema(next))
   }
   if (options.previousLocation !== undefined && base) {
     const kept = Number(next.properties?.['write.metadata.previous-versions-max'] ?? defaultPreviousVersions)

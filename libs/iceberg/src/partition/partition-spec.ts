@@ -1,4 +1,4 @@
-import type { IcebergSchema, PartitionField, PartitionSpec } from '@phlo/ports'
+import type { IcebergSchema, PartitionField, PartitionSpec, TransformName, TransformSource } from '@phlo/ports'
 import { invalid } from '../invalid.js'
 import { indexById } from '../schema/schema.js'
 import { parseTransform, resultType, sourceIds, type Transform, transformOf } from './transform.js'
@@ -42,8 +42,10 @@ export function bindSpec(
   })
 }
 
+type ComputedField = TransformSource & { readonly transform: TransformName }
+
 /** Do both compute the same values? Spec: "Partitioning", equivalent fields. */
-export function samePartitionField(a: PartitionField, b: PartitionField): boolean {
+export function samePartitionField(a: ComputedField, b: ComputedField): boolean {
   return a.transform === b.transform && sourceIds(a).join() === sourceIds(b).join()
 }
 
@@ -111,9 +113,13 @@ export function newPartitionSpec(
   return spec
 }
 
-/** The name that Iceberg's own writers give: `ts_day`, `id_bucket`, and the column's own for identity. */
-function partitionFieldName(column: string, transform: string): string {
-  const kind = parseTransform(transform).kind
-  if (kind === 'identity') return column
-  return `${column}_${kind === 'truncate' ? 'trunc' : kind}`
+/**
+ * The name that Iceberg's own writers give: `ts_day`, `id_bucket`, and the column's own for identity. When a table that
+ * exists changes, they also say how many: `id_bucket_16`.
+ */
+export function partitionFieldName(column: string, transform: string, withWidth = false): string {
+  const parsed = parseTransform(transform)
+  if (parsed.kind === 'identity') return column
+  const name = `${column}_${parsed.kind === 'truncate' ? 'trunc' : parsed.kind}`
+  return withWidth && 'width' in parsed ? `${name}_${parsed.width}` : name
 }

@@ -21,7 +21,7 @@ import { currentSchema, refSnapshot } from '../metadata/metadata.js'
 import { type PartitionColumn, specById } from '../partition/partition-spec.js'
 import type { Expression } from '../scan/expression.js'
 import { planScan, type ScanOptions, type ScanTask } from '../scan/scan.js'
-import type { SchemaChange } from '../schema/schema.js'
+import type { SchemaChange } from '../schema/schema-change.js'
 
 /** What every write may say beside its files. */
 export type WriteOptions = Pick<
