@@ -59,6 +59,8 @@ export {
   type MetadataTableOptions,
 } from './metadata-tables/metadata-table.js'
 export type { MetadataRow, MetadataValue } from './metadata-tables/columns.js'
+export { parseJson } from './metadata/json.js'
+export { type NameMapping, nameMappingProperty, parseNameMapping } from './schema/name-mapping.js'
 export { blobTypes, type PuffinBlob, type PuffinMetadata } from './puffin/puffin-footer.js'
 export { type PuffinSizes, readPuffinBlob, readPuffinMetadata } from './puffin/puffin-reader.js'
 export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/puffin-writer.js'

@@ -125,14 +125,6 @@ describe('what SQL may reach', () => {
     await expect(rows('SELECT * FROM memory.main.x')).rejects.toMatchObject({ code: 'PHLO_SQL_INVALID' })
   })
 
-  it('refuses a time or version within the statement, where it would not be seen', async () => {
-    await lake.put('a.t', 'SELECT 1 AS id')
-    await expect(rows('SELECT * FROM a.t AT (VERSION => 3)')).rejects.toMatchObject({
-      code: 'PHLO_SQL_INVALID',
-      location: { line: 1, column: 15 },
-    })
-  })
-
   it('allows all that only reads: WITH RECURSIVE, PIVOT, windows, lists, DESCRIBE, VALUES, FROM first', async () => {
     await lake.put('a.t', "SELECT * FROM (VALUES (1, 'x', 5), (2, 'y', 6)) v(id, kind, n)")
     expect(

@@ -6,6 +6,7 @@ import {
   type Catalog,
   type ExecuteOptions,
   type ExecuteResult,
+  formatIdentifier,
   type MaterializeRequest,
   type MaterializeResult,
   type ObjectStore,
@@ -26,7 +27,7 @@ import { TableRewrite } from './maintenance/rewrite-table.js'
 import { withoutTerminator } from './sql-tokens.js'
 import { inspectStatement, requireReadable } from './statement.js'
 import { commitTables, everyFile, openTable, replacing } from './tables/commit-table.js'
-import { LakeViews } from './tables/lake-views.js'
+import { type AttachedStatement, LakeViews } from './tables/lake-views.js'
 import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
 import { parsePartitionBy } from './tables/partition-by.js'
 import { resultSchema } from './tables/result-schema.js'
@@ -64,11 +65,13 @@ export class DuckDbQueryEngine implements QueryEngine {
       }
     }
     try {
-      views = await this.attach(connection, sql, options)
+      const attached = await this.attach(connection, sql, options)
+      views = attached.views
+      const ran = attached.sql
       const params = (options.params ?? []) as DuckDBValue[]
-      const result = await connection.guard(() => connection.raw.stream(sql, params), { sql })
+      const result = await connection.guard(() => connection.raw.stream(ran, params), { sql: ran })
       const schema = arrowSchema(arrow, result)
-      const batches = arrowBatches(arrow, result, schema, (work) => connection.guard(work, { sql }))
+      const batches = arrowBatches(arrow, result, schema, (work) => connection.guard(work, { sql: ran }))
       return { schema, batches: finally_(batches, finish), close: finish }
     } catch (error) {
       await finish()
@@ -78,10 +81,13 @@ export class DuckDbQueryEngine implements QueryEngine {
 
   async explain(sql: string, options: QueryOptions = {}): Promise<string> {
     return this.host.connect(async (connection) => {
-      const views = await this.attach(connection, sql, options)
+      const { views, sql: ran, plans } = await this.attach(connection, sql, options)
       try {
-        const rows = await connection.run(`EXPLAIN ${sql}`, sql)
-        return rows.map((row) => row['explain_value'] as string).join('\n')
+        const text = `EXPLAIN ${ran}`
+        const params = (options.params ?? []) as DuckDBValue[]
+        const reader = await connection.guard(() => connection.raw.runAndReadAll(text, params), { sql: ran, ran: text })
+        const rows = reader.getRowObjectsJson()
+        return [...plans.map(describePlan), ...rows.map((row) => row['explain_value'] as string)].join('\n')
       } finally {
         await views.detach()
       }
@@ -98,9 +104,9 @@ export class DuckDbQueryEngine implements QueryEngine {
   async materialize(request: MaterializeRequest): Promise<MaterializeResult> {
     requireReadable(request.target)
     return this.host.connect(async (connection) => {
-      const views = await this.attach(connection, request.sql, request)
+      const { views, sql } = await this.attach(connection, request.sql, request)
       try {
-        return await this.write(connection, request)
+        return await this.write(connection, { ...request, sql })
       } finally {
         await views.detach()
       }
@@ -129,16 +135,19 @@ export class DuckDbQueryEngine implements QueryEngine {
     await this.host.close()
   }
 
-  private async attach(connection: Connection, sql: string, options: QueryOptions): Promise<LakeViews> {
-    const { tables } = await inspectStatement(connection, sql)
+  private async attach(
+    connection: Connection,
+    sql: string,
+    options: QueryOptions,
+  ): Promise<AttachedStatement & { readonly views: LakeViews }> {
+    const statement = await inspectStatement(connection, sql)
     const views = new LakeViews(connection, this.store, this.catalog)
     try {
-      await views.attach(tables, options)
+      return { ...(await views.attachFor(statement, options)), views }
     } catch (error) {
       await views.detach()
       throw error
     }
-    return views
   }
 
   private async write(connection: Connection, request: MaterializeRequest): Promise<MaterializeResult> {
@@ -187,6 +196,11 @@ ${select}
       await writer.clean()
     }
   }
+}
+
+/** How much of a table a statement reads. */
+function describePlan({ table, files, ofFiles }: AttachedStatement['plans'][number]): string {
+  return `${formatIdentifier(table)}: ${files}${ofFiles === undefined ? '' : ` of ${ofFiles}`} files`
 }
 
 /** The items, with `finish` called once when the iteration ends, is left, or fails. */

@@ -1,13 +1,27 @@
+import { parseJson } from '@phlo/iceberg'
 import { formatIdentifier, PhloError, statementFile, type TableIdentifier } from '@phlo/ports'
 import { literal, tableName } from './duckdb-dialect.js'
 import { lineAndColumn, textOffset } from './duckdb-errors.js'
 import type { Connection } from './duckdb-host.js'
+import { type AtClause, findAtClause } from './reading/at-clause.js'
+import type { CommonTables, QueryNode, TableNode } from './reading/syntax-tree.js'
 
-/** What a statement of a user names. */
+/** A place of a statement that names a table. */
+export interface TableReference {
+  readonly identifier: TableIdentifier
+  readonly node: TableNode
+  /** Where the name begins in the statement. */
+  readonly start: number
+  readonly at?: AtClause
+}
+
+/** What a statement of a user says. */
 export interface Statement {
+  readonly sql: string
   readonly tables: readonly TableIdentifier[]
+  readonly references: readonly TableReference[]
   /** DuckDB's syntax tree of the SELECT. */
-  readonly tree: unknown
+  readonly tree: { readonly node: QueryNode }
 }
 
 /** The line and column that an offset into a text means to the user, where it means one. */
@@ -52,7 +66,7 @@ export async function inspectStatement(
   placeOf: Places = (offset) => lineAndColumn(sql, offset),
 ): Promise<Statement> {
   const { json } = await connection.one(`SELECT json_serialize_sql(${literal(sql)}) AS json`)
-  const parsed = JSON.parse(json as string) as SerializedSql
+  const parsed = parseJson(json as string, 'the syntax tree') as SerializedSql
   if (parsed.error) {
     if (parsed.error_type === 'not implemented') {
       throw new PhloError('PHLO_SQL_FORBIDDEN', 'Only SELECT is allowed here', {
@@ -69,10 +83,11 @@ export async function inspectStatement(
   const count = parsed.statements?.length ?? 0
   if (count === 0) throw new PhloError('PHLO_SQL_INVALID', 'There is no statement')
   if (count > 1) throw new PhloError('PHLO_SQL_FORBIDDEN', `One statement is allowed here, not ${count}`)
-  const names = new Map<string, TableIdentifier>()
-  const tree = parsed.statements?.[0]
-  new Walk(sql, placeOf, names).visit(tree, new Set())
-  return { tables: [...names.values()], tree }
+  const tree = parsed.statements?.[0] as { readonly node: QueryNode }
+  const references: TableReference[] = []
+  new Walk(sql, placeOf, references).visit(tree, new Set())
+  const tables = new Map(references.map(({ identifier }) => [formatIdentifier(identifier), identifier]))
+  return { sql, tables: [...tables.values()], references, tree }
 }
 
 interface SerializedSql {
@@ -80,35 +95,25 @@ interface SerializedSql {
   readonly error_type?: string
   readonly error_message?: string
   readonly position?: string
-  readonly statements?: readonly unknown[]
+  readonly statements?: readonly { readonly node: QueryNode }[]
 }
 
-interface Node {
-  readonly type?: unknown
-  readonly query_location?: number
-  readonly catalog_name?: string
-  readonly schema_name?: string
-  readonly table_name?: string
-  readonly function?: { readonly function_name: string; readonly query_location?: number }
-  readonly cte_map?: { readonly map: readonly { readonly key: string; readonly value: CommonTable }[] }
+interface Node extends TableNode {
+  readonly function?: { readonly function_name: string; readonly query_location?: number | bigint }
+  readonly cte_map?: CommonTables
   readonly query?: unknown
-  readonly at_clause?: unknown
-}
-
-interface CommonTable {
-  readonly query?: { readonly node?: { readonly type?: unknown } }
 }
 
 /** Goes through DuckDB's syntax tree, keeping track of the names that WITH gives. */
 class Walk {
   private readonly sql: string
   private readonly placeOf: Places
-  private readonly names: Map<string, TableIdentifier>
+  private readonly references: TableReference[]
 
-  constructor(sql: string, placeOf: Places, names: Map<string, TableIdentifier>) {
+  constructor(sql: string, placeOf: Places, references: TableReference[]) {
     this.sql = sql
     this.placeOf = placeOf
-    this.names = names
+    this.references = references
   }
 
   visit(value: unknown, scope: ReadonlySet<string>): void {
@@ -117,7 +122,8 @@ class Walk {
       return
     }
     if (typeof value !== 'object' || value === null) return
-    const { cte_map: commonTables, ...node } = value as Node
+    const { cte_map: commonTables, ...children } = value as Node
+    const node = value as Node
     let inner = scope
     // A name of WITH is known to those behind it, and to itself only when it is recursive. Elsewhere the same name would
     // be looked for among files.
@@ -133,19 +139,13 @@ class Walk {
         hint: 'Write DESCRIBE namespace.table for a table’s columns.',
       })
     }
-    for (const child of Object.values(node)) this.visit(child, inner)
+    for (const child of Object.values(children)) this.visit(child, inner)
   }
 
   private table(node: Node, scope: ReadonlySet<string>): void {
     const { catalog_name: catalog = '', schema_name: schema = '', table_name: name = '' } = node
     if (schema === '' && catalog === '' && scope.has(name.toLowerCase())) return
     const at = this.location(node.query_location)
-    if (node.at_clause) {
-      throw new PhloError('PHLO_SQL_INVALID', 'AT (…) is not understood here', {
-        hint: 'The ref, time or snapshot to read at is given beside the statement.',
-        ...at,
-      })
-    }
     if (catalog !== '') {
       throw new PhloError(
         'PHLO_SQL_INVALID',
@@ -164,7 +164,8 @@ class Walk {
       throw new PhloError('PHLO_SQL_FORBIDDEN', `${schema}.${name} is a table of the engine’s own`, at)
     }
     const identifier: TableIdentifier = { namespace: [schema], name }
-    this.names.set(formatIdentifier(identifier), identifier)
+    const start = this.offset(node.query_location) ?? 0
+    this.references.push({ identifier, node, start, ...(node.at_clause && { at: findAtClause(this.sql, start) }) })
   }
 
   private tableFunction(node: Node): void {
@@ -176,10 +177,16 @@ class Walk {
     })
   }
 
-  /** DuckDB counts bytes here; where it knows no place, the count is beyond any text. */
-  private location(count: number | undefined) {
-    if (count === undefined || count > Buffer.byteLength(this.sql)) return {}
-    const place = this.placeOf(textOffset(this.sql, { unit: 'bytes', count }))
+  private location(count: number | bigint | undefined) {
+    const offset = this.offset(count)
+    const place = offset === undefined ? undefined : this.placeOf(offset)
     return place ? { location: { file: statementFile, ...place } } : {}
+  }
+
+  /** DuckDB counts bytes here; where it knows no place, the count is beyond any text. */
+  private offset(count: number | bigint | undefined): number | undefined {
+    return count !== undefined && count <= Buffer.byteLength(this.sql)
+      ? textOffset(this.sql, { unit: 'bytes', count: Number(count) })
+      : undefined
   }
 }

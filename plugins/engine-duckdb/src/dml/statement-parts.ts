@@ -1,4 +1,4 @@
-import { formatIdentifier, type TableIdentifier } from '@phlo/ports'
+import { formatIdentifier, PhloError, statementFile, type TableIdentifier } from '@phlo/ports'
 import type { Connection } from '../duckdb-host.js'
 import { inspectStatement } from '../statement.js'
 import type { ChangeStatement, ColumnDefinition, Span } from './change-statement.js'
@@ -85,9 +85,17 @@ class StatementParts {
 
   private async inspect(part: SqlPart): Promise<TreeNode> {
     const { text, statement } = this.composer.compose(part, { keepParameters: true })
-    const { tables, tree } = await inspectStatement(this.connection, text, statement.placeOf)
+    const { tables, references, tree } = await inspectStatement(this.connection, text, statement.placeOf)
+    const past = references.find(({ at }) => at !== undefined)
+    if (past) {
+      const place = statement.placeOf?.(past.start)
+      throw new PhloError('PHLO_SQL_INVALID', 'AT (…) is understood in queries alone', {
+        hint: 'Make a table of the query first.',
+        ...(place && { location: { file: statementFile, ...place } }),
+      })
+    }
     for (const table of tables) this.names.set(formatIdentifier(table), table)
-    return tree as TreeNode
+    return tree
   }
 }
 

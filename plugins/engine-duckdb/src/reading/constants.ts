@@ -6,7 +6,7 @@ import {
   isStruct,
   parsePrimitive,
   type Primitive,
-  toValue,
+  parseSingleValue,
   type Value,
 } from '@phlo/iceberg'
 import { type IcebergType, type NestedField, PhloError, type SingleValue } from '@phlo/ports'
@@ -54,7 +54,7 @@ function singleValue(type: IcebergType, value: SingleValue): string | undefined 
     return known && belonging && `CAST(map([${known.join(', ')}], [${belonging.join(', ')}]) AS ${name})`
   }
   const primitive = parsePrimitive(type)
-  const parsed = typeof value === 'object' ? undefined : toValue(primitive, value)
+  const parsed = parseSingleValue(primitive, value)
   return parsed === undefined ? undefined : valueLiteral(primitive, parsed)
 }
 

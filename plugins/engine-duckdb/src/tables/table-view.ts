@@ -1,65 +1,67 @@
-import {
-  currentSchema,
-  planScan,
-  refSnapshot,
-  type ScanTask,
-  schemaById,
-  snapshotAsOf,
-  snapshotById,
-} from '@phlo/iceberg'
+import { type Expression, planScan, type ScanTask, selectSnapshot, type SnapshotSelection } from '@phlo/iceberg'
 import {
   formatIdentifier,
   type LoadedTable,
   type ObjectStore,
-  PhloError,
   type QueryOptions,
+  restated,
+  isPhloError,
   sameIdentifier,
-  type Snapshot,
 } from '@phlo/ports'
 import type { Connection } from '../duckdb-host.js'
 import { rowsSelect } from '../reading/rows-select.js'
 
-/** The SELECT that reads an Iceberg table's snapshot with DuckDB's Parquet reader. */
+/** What a statement reads of a table. */
+export interface TableRead {
+  readonly table: LoadedTable
+  readonly selection: SnapshotSelection
+  /** What is certain of the rows that are wanted. */
+  readonly filter?: Expression
+}
+
+/** How much of a table a statement has to read. */
+export interface ReadPlan {
+  readonly files: number
+  /** Of all data files of the snapshot, where it says so. */
+  readonly ofFiles?: number
+}
+
+/**
+ * The SELECT that reads an Iceberg table's snapshot with DuckDB's Parquet reader. Throws PHLO_SNAPSHOT_NOT_FOUND and
+ * PHLO_REF_NOT_FOUND.
+ */
 export async function tableSelect(
   connection: Connection,
   store: ObjectStore,
-  table: LoadedTable,
-  options: Pick<QueryOptions, 'asOf' | 'snapshots'> = {},
-): Promise<string> {
+  { table, selection, filter }: TableRead,
+): Promise<{ readonly sql: string; readonly plan: ReadPlan }> {
   const { metadata } = table
-  const snapshot = snapshotFor(table, options)
-  // Who reads the past sees its columns, also where the past is still the present.
-  const travels = snapshot !== undefined && (options.asOf !== undefined || isPinned(table, options))
-  const schema =
-    travels && snapshot['schema-id'] !== undefined
-      ? schemaById(metadata, snapshot['schema-id'])
-      : currentSchema(metadata)
+  const { snapshot, schema } = selectionOf(table, selection)
   const tasks: ScanTask[] = []
-  if (snapshot) {
-    for await (const task of planScan(store, metadata, { snapshotId: snapshot['snapshot-id'] })) tasks.push(task)
+  for await (const task of planScan(store, metadata, { ...selection, ...(filter && { filter }) })) tasks.push(task)
+  const total = Number(snapshot?.summary?.['total-data-files'] ?? NaN)
+  return {
+    sql: await rowsSelect(connection, store, metadata, tasks, schema),
+    plan: { files: tasks.length, ...(Number.isSafeInteger(total) && { ofFiles: total }) },
   }
-  return rowsSelect(connection, store, metadata, tasks, schema)
 }
 
-function isPinned(table: LoadedTable, options: Pick<QueryOptions, 'snapshots'>): boolean {
-  return options.snapshots?.some((item) => sameIdentifier(item.table, table.identifier)) ?? false
+/** {@link selectSnapshot} with errors that name the table. */
+export function selectionOf({ identifier, metadata }: LoadedTable, selection: SnapshotSelection) {
+  try {
+    return selectSnapshot(metadata, selection)
+  } catch (error) {
+    if (!isPhloError(error)) throw error
+    throw restated(error, { message: error.message.replace(/^The table/, formatIdentifier(identifier)) })
+  }
 }
 
-function snapshotFor(table: LoadedTable, options: Pick<QueryOptions, 'asOf' | 'snapshots'>): Snapshot | undefined {
-  const { metadata, identifier: name } = table
-  const pinned = options.snapshots?.find((item) => sameIdentifier(item.table, name))
-  if (pinned) {
-    const snapshot = snapshotById(metadata, pinned.snapshotId)
-    if (snapshot) return snapshot
-    throw new PhloError('PHLO_SNAPSHOT_NOT_FOUND', `${formatIdentifier(name)} has no snapshot ${pinned.snapshotId}`)
-  }
-  if (options.asOf) {
-    const snapshot = snapshotAsOf(metadata, options.asOf)
-    if (snapshot) return snapshot
-    throw new PhloError(
-      'PHLO_SNAPSHOT_NOT_FOUND',
-      `${formatIdentifier(name)} had no snapshot at ${options.asOf.toISOString()}`,
-    )
-  }
-  return refSnapshot(metadata)
+/** Which of the table's states the options of a query mean. */
+export function selectionOfOptions(
+  table: LoadedTable,
+  options: Pick<QueryOptions, 'asOf' | 'snapshots'>,
+): SnapshotSelection {
+  const pinned = options.snapshots?.find((item) => sameIdentifier(item.table, table.identifier))
+  if (pinned) return { snapshotId: pinned.snapshotId }
+  return options.asOf ? { asOf: options.asOf } : {}
 }
