@@ -25,6 +25,7 @@ export { fileMayMatch, fileMustMatch } from './scan/pruning.js'
 export { type ChangeTask, planChangelogScan } from './scan/changelog-scan.js'
 export { type AppendedTask, type IncrementalScanOptions, planIncrementalAppendScan } from './scan/incremental-scan.js'
 export { type SnapshotInterval } from './scan/snapshot-interval.js'
+export { ThetaSketch, thetaSketchBlob } from './sketches/theta-sketch.js'
 export { combineTasks, type ScanSplit, type SplitOptions } from './scan/split.js'
 export { type SelectedSnapshot, selectSnapshot, type SnapshotSelection } from './metadata/select-snapshot.js'
 export {
