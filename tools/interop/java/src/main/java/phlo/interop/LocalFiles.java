@@ -8,6 +8,7 @@ import org.apache.iceberg.io.FileIO;
 import org.apache.iceberg.io.InputFile;
 import org.apache.iceberg.io.OutputFile;
 import org.apache.iceberg.io.PositionOutputStream;
+import org.apache.iceberg.io.SeekableInputStream;
 
 /** Files of this machine by {@code file://} locations, which are not percent-encoded, and by bare paths. */
 final class LocalFiles implements FileIO {
@@ -17,7 +18,7 @@ final class LocalFiles implements FileIO {
 
   @Override
   public InputFile newInputFile(String location) {
-    return org.apache.iceberg.Files.localInput(file(location));
+    return new LocatedInput(org.apache.iceberg.Files.localInput(file(location)), location);
   }
 
   @Override
@@ -28,7 +29,7 @@ final class LocalFiles implements FileIO {
     } catch (java.io.IOException failure) {
       throw new UncheckedIOException(failure);
     }
-    return new Located(org.apache.iceberg.Files.localOutput(path.toFile()), location);
+    return new LocatedOutput(org.apache.iceberg.Files.localOutput(path.toFile()), location);
   }
 
   @Override
@@ -38,8 +39,26 @@ final class LocalFiles implements FileIO {
     }
   }
 
-  /** Keeps the scheme, which Iceberg's own local files drop. */
-  private record Located(OutputFile file, String location) implements OutputFile {
+  // Iceberg's own local files drop the scheme.
+
+  private record LocatedInput(InputFile file, String location) implements InputFile {
+    @Override
+    public long getLength() {
+      return file.getLength();
+    }
+
+    @Override
+    public SeekableInputStream newStream() {
+      return file.newStream();
+    }
+
+    @Override
+    public boolean exists() {
+      return file.exists();
+    }
+  }
+
+  private record LocatedOutput(OutputFile file, String location) implements OutputFile {
     @Override
     public PositionOutputStream create() {
       return file.create();
@@ -52,7 +71,7 @@ final class LocalFiles implements FileIO {
 
     @Override
     public InputFile toInputFile() {
-      return file.toInputFile();
+      return new LocatedInput(file.toInputFile(), location);
     }
   }
 }
