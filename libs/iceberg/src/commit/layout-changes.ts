@@ -76,7 +76,7 @@ export function layoutReplacement(
 }
 
 /** Makes the partitioning of new files exactly that, of the schema's columns. */
-export function partitioningReplacement(
+function partitioningReplacement(
   metadata: TableMetadata,
   schema: IcebergSchema,
   partitioning: readonly PartitionColumn[],

@@ -51,7 +51,10 @@ export interface SnapshotChange {
   readonly add: readonly AddedFile[]
   /** Data and delete files that leave. Delete files that are about leaving data files alone leave with them. */
   readonly remove?: FileRemoval
-  /** URIs of data and delete files that leave, every one of which must be there; a missing one is PHLO_COMMIT_CONFLICT. */
+  /**
+   * URIs of data and delete files that leave, every one of which must be there; a missing one is PHLO_COMMIT_CONFLICT. A
+   * Puffin file stands for all vectors in it.
+   */
   readonly removePaths?: ReadonlySet<string>
   /** Removes what is in the partitions of the data files that are added: a dynamic overwrite. Default false. */
   readonly replacePartitions?: boolean

@@ -64,15 +64,18 @@ describe('a table', () => {
     ])
   })
 
-  it('changes its columns, partitioning, properties and version', async () => {
+  it('changes its columns, partitioning, order, properties and version', async () => {
     await table.append([dataFile('a', 1)])
     await table.evolve({ columns: [...idAndDay.columns, column('name', 'string')] })
-    await table.partitionBy([{ column: 'name', transform: 'identity' }])
+    await table.updateSchema((update) => update.renameColumn('name', 'title').addColumn('rank', 'int'))
+    await table.updateSpec((update) => update.removeField('day').addField({ column: 'title', transform: 'identity' }))
+    await table.sortBy([{ column: 'rank' }])
     await table.setProperties({ owner: 'me', other: 'x' })
     await table.removeProperties(['other'])
     await table.upgradeFormatVersion(3)
-    expect(table.schema.fields.map(({ name }) => name)).toEqual(['id', 'day', 'name'])
-    expect(table.spec.fields.map(({ name }) => name)).toEqual(['name'])
+    expect(table.schema.fields.map(({ name }) => name)).toEqual(['id', 'day', 'title', 'rank'])
+    expect(table.spec.fields.map(({ name }) => name)).toEqual(['title'])
+    expect(table.metadata['default-sort-order-id']).toBe(1)
     expect(table.properties).toEqual({ 'commit.retry.min-wait-ms': '1', owner: 'me' })
     await table.append([{ ...dataFile('b'), specId: table.spec['spec-id'], partition: ['x'] }])
     expect(await live()).toBe('a b')

@@ -9,7 +9,6 @@ import type {
   TableUpdate,
 } from '@phlo/ports'
 import { commitWithRetry } from '../commit/commit-with-retry.js'
-import { partitioningReplacement } from '../commit/layout-changes.js'
 import { rowsMatching } from '../commit/rows-matching.js'
 import type { AddedFile, SnapshotChange } from '../commit/snapshot-change.js'
 import type { RefChange } from '../commit/snapshot-refs.js'
@@ -18,10 +17,13 @@ import type { MaintainedTable } from '../maintenance/maintained-table.js'
 import type { DataFile, FormatVersion } from '../manifest/data-file.js'
 import { ancestors } from '../metadata/ancestry.js'
 import { currentSchema, refSnapshot } from '../metadata/metadata.js'
-import { type PartitionColumn, specById } from '../partition/partition-spec.js'
+import { specById } from '../partition/partition-spec.js'
+import type { SpecUpdate } from '../partition/spec-update.js'
 import type { Expression } from '../scan/expression.js'
 import { planScan, type ScanOptions, type ScanTask } from '../scan/scan.js'
 import type { SchemaChange } from '../schema/schema-change.js'
+import type { SchemaUpdate, SchemaUpdateOptions } from '../schema/schema-update.js'
+import type { SortColumn } from '../sort/sort-order.js'
 
 /** What every write may say beside its files. */
 export type WriteOptions = Pick<
@@ -165,11 +167,22 @@ export class Table implements MaintainedTable {
     return this.transaction((transaction) => transaction.evolve(rows, this.location))
   }
 
-  /** Partitions new files so; those that are there stay as they are. */
-  async partitionBy(columns: readonly PartitionColumn[]): Promise<void> {
-    await this.transaction((transaction) =>
-      transaction.changeLayout((metadata) => partitioningReplacement(metadata, currentSchema(metadata), columns)),
-    )
+  /** Changes columns one by one, as the callback tells. Throws what {@link SchemaUpdate} throws. */
+  updateSchema(
+    change: (update: SchemaUpdate) => unknown,
+    options?: SchemaUpdateOptions,
+  ): Promise<readonly SchemaChange[]> {
+    return this.transaction((transaction) => transaction.updateSchema(change, options))
+  }
+
+  /** Changes how new files are partitioned; those that are there stay as they are. Throws what {@link SpecUpdate} throws. */
+  async updateSpec(change: (update: SpecUpdate) => unknown): Promise<void> {
+    await this.transaction((transaction) => transaction.updateSpec(change))
+  }
+
+  /** Has new files sorted by these columns; by none, not at all. */
+  async sortBy(columns: readonly SortColumn[]): Promise<void> {
+    await this.transaction((transaction) => transaction.replaceSortOrder(columns))
   }
 
   async setProperties(updates: Readonly<Record<string, string>>): Promise<void> {
@@ -182,11 +195,9 @@ export class Table implements MaintainedTable {
     )
   }
 
-  /** Throws PHLO_ICEBERG_INVALID for a version below the table's. */
+  /** Throws PHLO_ICEBERG_INVALID for a version below the table's or above the newest known. */
   async upgradeFormatVersion(version: FormatVersion): Promise<void> {
-    await this.transaction((transaction) =>
-      transaction.change(() => ({ updates: [{ action: 'upgrade-format-version', 'format-version': version }] })),
-    )
+    await this.transaction((transaction) => transaction.upgradeFormatVersion(version))
   }
 
   /** Changes branches and tags, all at once: `createRef`, `fastForward`, `rollbackTo`, … */
