@@ -71,19 +71,23 @@ export const tpch: BenchCase = {
   },
 }
 
+const scripts = {
+  duckdb: new URL('../scripts/tpch-duckdb.js', import.meta.url),
+  phlo: new URL('../scripts/tpch-phlo.js', import.meta.url),
+}
+
 function participant(
   name: 'duckdb' | 'phlo',
   what: string,
   requestFile: string,
   results: Map<string, readonly string[]>,
 ): Participant {
-  const script = fileURLToPath(new URL(`../scripts/tpch-${name}.js`, import.meta.url))
   return {
     name,
     what,
     prepare: async () => undefined,
     async run(): Promise<Sample> {
-      const finished = await runProcess(process.execPath, [script, requestFile], { watch: true })
+      const finished = await runProcess(process.execPath, [fileURLToPath(scripts[name]), requestFile], { watch: true })
       const times = JSON.parse(finished.stdout) as TpchTimes
       results.set(name, times.results)
       const each = times.seconds.map(median)
