@@ -24,6 +24,7 @@ import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { duckdbType } from './duckdb-types.js'
 import { TableRewrite } from './maintenance/rewrite-table.js'
+import { aboutTable } from './reading/about-table.js'
 import { withoutTerminator } from './sql-tokens.js'
 import { inspectStatement, requireReadable } from './statement.js'
 import { commitTables, everyFile, openTable, replacing } from './tables/commit-table.js'
@@ -97,7 +98,8 @@ export class DuckDbQueryEngine implements QueryEngine {
   async tables(sql: string): Promise<readonly StatementTable[]> {
     return this.host.connect(async (connection) => {
       const { tables } = await inspectStatement(connection, sql)
-      return tables.map((table) => ({ identifier: table }))
+      const bases = new Map(tables.map(aboutTable).map(({ base }) => [formatIdentifier(base), base]))
+      return [...bases.values()].map((table) => ({ identifier: table }))
     })
   }
 

@@ -1,7 +1,14 @@
-import type { Expression, SnapshotSelection } from '@phlo/iceberg'
+import {
+  type Expression,
+  type MetadataTable,
+  metadataTable,
+  type MetadataTableName,
+  type SnapshotSelection,
+} from '@phlo/iceberg'
 import {
   type Catalog,
   formatIdentifier,
+  type IcebergSchema,
   type LoadedTable,
   type ObjectStore,
   PhloError,
@@ -10,7 +17,10 @@ import {
 } from '@phlo/ports'
 import { identifier, tableName } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { type About, aboutTable } from '../reading/about-table.js'
 import { type ReplacedAt, withoutAtClauses } from '../reading/at-clause.js'
+import { changesSelect } from '../reading/changes-select.js'
+import { metadataSelect } from '../reading/metadata-select.js'
 import { tableFilters } from '../reading/table-filters.js'
 import { atSelection } from '../reading/time-travel.js'
 import type { Statement, TableReference } from '../statement.js'
@@ -19,9 +29,11 @@ import { type ReadPlan, selectionOf, selectionOfOptions, tableSelect } from './t
 
 let databases = 0
 
-/** A table at one of its states, by which a statement or its parts know it. */
+/** A table at one of its states, or something about it, by which a statement or its parts know it. */
 interface View {
   readonly table: LoadedTable
+  readonly name: string
+  readonly about?: About
   readonly selection: SnapshotSelection
   /** The namespace, or a name of Phlo's own for what has an AT. */
   readonly schema: string
@@ -54,7 +66,8 @@ export class LakeViews {
       tables.map(async (table): Promise<View> => {
         const loaded = { ...(await loadTable(this.catalog, table, options.ref)), identifier: table }
         const schema = table.namespace[0] ?? ''
-        return { table: loaded, selection: selectionOfOptions(loaded, options), schema, references: [] }
+        const selection = selectionOfOptions(loaded, options)
+        return { table: loaded, name: table.name, selection, schema, references: [] }
       }),
     )
     await this.create(views, new Map())
@@ -67,9 +80,9 @@ export class LakeViews {
   async attachFor(statement: Statement, options: QueryOptions): Promise<AttachedStatement> {
     const views = await this.viewsOf(statement, options)
     const schemas = new Map(
-      views.flatMap(({ table, selection, references }) => {
-        const { schema } = selectionOf(table, selection)
-        return references.map(({ node }) => [node, schema] as const)
+      views.flatMap((view) => {
+        const schema = this.schemaOf(view)
+        return view.references.map(({ node }) => [node, schema] as const)
       }),
     )
     const filters = tableFilters(statement.tree.node, {
@@ -93,7 +106,10 @@ export class LakeViews {
     )
     return {
       sql: withoutAtClauses(statement.sql, replaced),
-      plans: views.map(({ table }, index) => ({ table: table.identifier, ...(plans[index] as ReadPlan) })),
+      plans: views.flatMap(({ table }, index) => {
+        const plan = plans[index]
+        return plan ? [{ table: table.identifier, ...plan }] : []
+      }),
     }
   }
 
@@ -103,42 +119,42 @@ export class LakeViews {
     const views = new Map<string, View>()
     let states = 0
     for (const reference of statement.references) {
-      const name = formatIdentifier(reference.identifier)
-      const loading = loaded.get(name) ?? loadTable(this.catalog, reference.identifier, options.ref)
+      const { base } = aboutTable(reference.identifier)
+      const name = formatIdentifier(base)
+      const loading = loaded.get(name) ?? loadTable(this.catalog, base, options.ref)
       loaded.set(name, loading)
     }
     await Promise.all(loaded.values())
     for (const reference of statement.references) {
-      const { identifier: table, at } = reference
-      const name = formatIdentifier(table)
-      const found = { ...((await loaded.get(name)) as LoadedTable), identifier: table }
+      const { identifier: named, at } = reference
+      const { base, about } = aboutTable(named)
+      const found = { ...((await loaded.get(formatIdentifier(base))) as LoadedTable), identifier: base }
       const selection = at ? await atSelection(this.connection, found, at) : selectionOfOptions(found, options)
       const state = at ? String(selection.snapshotId ?? selection.ref ?? selection.asOf?.getTime()) : ''
-      const key = `${name.toLowerCase()} ${state}`
+      const key = `${formatIdentifier(named).toLowerCase()} ${state}`
       const view = views.get(key)
       if (view) {
         requireSame(view.table, found)
         view.references.push(reference)
       } else {
-        const schema = at ? `@${++states}` : (table.namespace[0] ?? '')
-        views.set(key, { table: found, selection, schema, references: [reference] })
+        const schema = at ? `@${++states}` : (base.namespace[0] ?? '')
+        const view = { table: found, name: named.name, selection, schema, references: [reference] }
+        views.set(key, { ...view, ...(about && { about }) })
       }
     }
     return [...views.values()]
   }
 
-  private async create(views: readonly View[], filters: ReadonlyMap<View, Expression>): Promise<ReadPlan[]> {
-    const selects = await Promise.all(
-      views.map((view) => {
-        const filter = filters.get(view)
-        return tableSelect(this.connection, this.store, { ...view, ...(filter && { filter }) })
-      }),
-    )
+  private async create(
+    views: readonly View[],
+    filters: ReadonlyMap<View, Expression>,
+  ): Promise<(ReadPlan | undefined)[]> {
+    const selects = await Promise.all(views.map((view) => this.select(view, filters.get(view))))
     const schemas = new Map(views.map(({ schema }) => [schema.toLowerCase(), schema]))
     const created = new Map<string, { readonly table: LoadedTable; readonly sql: string }>()
-    views.forEach(({ table, schema }, index) => {
+    views.forEach(({ table, name: own, schema }, index) => {
       tableName(table.identifier)
-      const name = `${identifier(schema)}.${identifier(table.identifier.name)}`
+      const name = `${identifier(schema)}.${identifier(own)}`
       const other = created.get(name.toLowerCase())
       if (other) requireSame(other.table, table)
       else created.set(name.toLowerCase(), { table, sql: `CREATE VIEW ${name} AS ${selects[index]?.sql ?? ''}` })
@@ -149,6 +165,31 @@ export class LakeViews {
     for (const schema of schemas.values()) await this.connection.run(`CREATE SCHEMA ${identifier(schema)}`)
     for (const { sql } of created.values()) await this.connection.run(sql)
     return selects.map(({ plan }) => plan)
+  }
+
+  private async select(
+    view: View,
+    filter: Expression | undefined,
+  ): Promise<{ readonly sql: string; readonly plan?: ReadPlan }> {
+    const { connection, store } = this
+    const { table, about, selection } = view
+    const { metadata } = table
+    if (about === undefined) return tableSelect(connection, store, { table, selection, ...(filter && { filter }) })
+    if (about !== 'changes') return { sql: await metadataSelect(connection, this.metadataTable(view, about)) }
+    // What a row was before may be elsewhere than what it became.
+    const ids = selectionOf(table, selection).schema['identifier-field-ids'] ?? []
+    return { sql: await changesSelect(connection, store, metadata, selection, ids.length === 0 ? filter : undefined) }
+  }
+
+  private schemaOf(view: View): IcebergSchema {
+    const { about } = view
+    const { schema } = selectionOf(view.table, view.selection)
+    return about === undefined || about === 'changes' ? schema : this.metadataTable(view, about).schema
+  }
+
+  private metadataTable({ table, selection }: View, name: MetadataTableName): MetadataTable {
+    const { metadata, metadataLocation } = table
+    return metadataTable(this.store, metadata, name, { ...selection, metadataLocation })
   }
 
   /** Also after a cancellation, and after an {@link attach} that failed halfway. */
