@@ -2,8 +2,9 @@ import { currentSchema } from '@phlo/iceberg'
 import { formatIdentifier, type NestedField, type TableIdentifier, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import { duckdbType } from '../duckdb-types.js'
+import { lineageFields } from '../reading/rows-select.js'
 import type { Assignment, ChangeStatement, MergeAction, MergeClause, Span } from './change-statement.js'
-import { assigned, defaultValue } from './column-values.js'
+import { assigned, defaultValue, withRequired } from './column-values.js'
 import type { SqlComposer, SqlPart } from './composed-sql.js'
 import { requireColumn, separated } from './insert-rows.js'
 import type { TreeNode } from './statement-parts.js'
@@ -16,7 +17,7 @@ export const rowAction = { update: 0, delete: 1, insert: 2 } as const
 export const actionColumn = '_phlo_action'
 
 /** The columns with the new values of a row, in the order of the schema. */
-export function valueColumn(index: number): string {
+function valueColumn(index: number): string {
   return `_phlo_value_${index}`
 }
 
@@ -28,6 +29,13 @@ export interface ChangedTable {
   readonly from: string
   /** The name that expressions know it by. */
   readonly alias: string
+}
+
+/** The column with the id by which version 3 knows a row whatever becomes of it; NULL for new ones. */
+const rowIdColumn = '_phlo_row_id'
+
+function rowId({ alias, metadata }: ChangedTable): string {
+  return lineageFields(metadata).length > 0 ? `${identifier(alias)}._row_id` : 'CAST(NULL AS BIGINT)'
 }
 
 /** The rows that UPDATE changes, with their places and new values. */
@@ -43,7 +51,7 @@ export function updatedRows(
     ` AS ${valueColumn(index)}`,
   ])
   return [
-    `SELECT ${placeOf(changed)}, ${rowAction.update} AS ${actionColumn}, `,
+    `SELECT ${placeOf(changed)}, ${rowId(changed)} AS ${rowIdColumn}, ${rowAction.update} AS ${actionColumn}, `,
     separated(columns),
     ` FROM ${changed.from}`,
     statement.from ? [', ', statement.from] : '',
@@ -107,8 +115,8 @@ export function mergedRows(
   const types = fields.map((field, index) => `${valueColumn(index)} ${duckdbType(field.type)}`)
   const columns = fields.map((_, index) => `, ${changeColumn}.${valueColumn(index)} AS ${valueColumn(index)}`)
   return [
-    `SELECT ${taskColumn}, ${positionColumn}, ${changeColumn}.${actionColumn} AS ${actionColumn}${columns.join('')} FROM (`,
-    `SELECT ${placeOf(changed)}, CASE`,
+    `SELECT ${taskColumn}, ${positionColumn}, ${rowIdColumn}, ${changeColumn}.${actionColumn} AS ${actionColumn}${columns.join('')} FROM (`,
+    `SELECT ${placeOf(changed)}, ${rowId(changed)} AS ${rowIdColumn}, CASE`,
     cases,
     ` ELSE CAST(NULL AS STRUCT(${[`${actionColumn} INTEGER`, ...types].join(', ')})) END AS ${changeColumn}`,
     ` FROM ${changed.from} ${joinOf(clauses)} JOIN (SELECT *, TRUE AS ${sourceMark} FROM `,
@@ -214,4 +222,18 @@ function own({ alias }: ChangedTable, field: NestedField): string {
 
 function placeOf({ alias }: ChangedTable): string {
   return [taskColumn, positionColumn].map((column) => `${identifier(alias)}.${column} AS ${column}`).join(', ')
+}
+
+/** The rows that come by what the table of changes holds: new ones, and others with new values. */
+export function comingRows(changes: string, { metadata, table }: ChangedTable): SqlPart {
+  const schema = currentSchema(metadata)
+  const lineage = lineageFields(metadata)
+  const values = schema.fields.map(({ name }, index) => `${valueColumn(index)} AS ${identifier(name)}`)
+  // Without one of its own, a row has the sequence number of the commit.
+  const origins = lineage.map(({ name }) => `${name === '_row_id' ? rowIdColumn : 'CAST(NULL AS BIGINT)'} AS ${name}`)
+  return withRequired(
+    { fields: [...schema.fields, ...lineage] },
+    table,
+    `SELECT ${[...values, ...origins].join(', ')} FROM ${changes} WHERE ${actionColumn} <> ${rowAction.delete}`,
+  )
 }

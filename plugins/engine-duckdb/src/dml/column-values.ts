@@ -18,7 +18,7 @@ export function defaultValue(field: NestedField): string {
 }
 
 /** The rows, and an error for a NULL in a column that must have a value. */
-export function withRequired(schema: IcebergSchema, table: TableIdentifier, rows: SqlPart): SqlPart {
+export function withRequired(schema: Pick<IcebergSchema, 'fields'>, table: TableIdentifier, rows: SqlPart): SqlPart {
   if (!schema.fields.some(({ required }) => required)) return rows
   const columns = schema.fields.map(({ name, required }) => {
     const column = identifier(name)

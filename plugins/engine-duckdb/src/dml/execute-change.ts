@@ -23,14 +23,13 @@ import {
   actionColumn,
   aliasOf,
   type ChangedTable,
+  comingRows,
   deletedRows,
   mergedRows,
   rowAction,
   updatedRows,
-  valueColumn,
 } from './change-selects.js'
 import type { ChangeStatement } from './change-statement.js'
-import { withRequired } from './column-values.js'
 import { type ComposedSql, SqlComposer, type SqlPart, statementWithin } from './composed-sql.js'
 import { tableDefinition } from './create-table.js'
 import { insertedRows } from './insert-rows.js'
@@ -205,21 +204,13 @@ export class ChangeExecution {
       const changed: ChangedTable = {
         table: statement.target.table,
         metadata,
-        from: await target.attach(alias),
+        from: await target.attach(alias, statement.kind !== 'delete'),
         alias: alias ?? statement.target.table.name,
       }
       const changes = `changes_${randomUUID().replaceAll('-', '')}`
       await this.collect(changes, await this.changedRows(statement, changed, tree))
       const counts = await this.countChanges(changes)
-      const { fields } = currentSchema(metadata)
-      const values = fields.map(({ name }, index) => `${valueColumn(index)} AS ${identifier(name)}`)
-      const coming = this.composer.compose(
-        withRequired(
-          currentSchema(metadata),
-          changed.table,
-          `SELECT ${values.join(', ')} FROM ${changes} WHERE ${actionColumn} <> ${rowAction.delete}`,
-        ),
-      ).text
+      const coming = this.composer.compose(comingRows(changes, changed)).text
       const outcome = { operation: statement.kind, ...counts }
       if (counts.inserted + counts.updated + counts.deleted === 0) return outcome
       const staged = await new RowChangeWriter(this.connection, this.store, this.writer, metadata).write(

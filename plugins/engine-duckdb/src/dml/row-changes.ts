@@ -2,6 +2,7 @@ import { type AddedFile, currentSchema, fileContent } from '@phlo/iceberg'
 import { type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { lineageFields } from '../reading/rows-select.js'
 import { type ParquetWriter, type StagedFile, storeFiles } from '../tables/parquet-writer.js'
 import { PositionDeleteWriter } from './position-deletes.js'
 import { positionColumn, type TargetRows, taskColumn } from './target-rows.js'
@@ -35,7 +36,7 @@ export function isolationLevel(
 export interface RowChanges {
   /** A SELECT of the places of rows that leave, each once, which gives the same rows whenever it is run. */
   readonly leaving: string
-  /** A SELECT of rows that come, as columns of the table's schema. */
+  /** A SELECT of rows that come, as columns of the table's schema and, in version 3, their {@link lineageFields}. */
   readonly coming?: string
 }
 
@@ -83,6 +84,8 @@ export class RowChangeWriter {
             this.connection,
             selects.map((select) => `(${select})`).join(' UNION ALL '),
             this.metadata,
+            undefined,
+            { extra: lineageFields(this.metadata) },
           )
     const dataFiles = await storeFiles(this.store, this.metadata, staged)
     const deletes =
@@ -117,16 +120,16 @@ export class RowChangeWriter {
   /** How many rows files have of which some are deleted already. */
   private async liveRows(target: TargetRows, touched: readonly TouchedFile[]): Promise<ReadonlyMap<number, number>> {
     if (touched.length === 0) return new Map()
-    const all = await target.select(touched.map(({ index }) => index))
+    const all = await target.select({ indexes: touched.map(({ index }) => index) })
     const rows = await this.connection.run(`SELECT ${taskColumn} AS task, count(*) AS rows FROM (${all}) GROUP BY ALL`)
     return new Map(rows.map((row) => [row['task'] as number, Number(row['rows'])]))
   }
 
   /** The rows of files that stay. */
   private async remaining(target: TargetRows, leaving: string, indexes: readonly number[]): Promise<string> {
-    const columns = currentSchema(this.metadata).fields.map(({ name }) => identifier(name))
+    const fields = [...currentSchema(this.metadata).fields, ...lineageFields(this.metadata)]
     return (
-      `SELECT ${columns.join(', ')} FROM (${await target.select(indexes)}) ` +
+      `SELECT ${fields.map(({ name }) => identifier(name)).join(', ')} FROM (${await target.select({ indexes, lineage: true })}) ` +
       `ANTI JOIN (${leaving}) USING (${taskColumn}, ${positionColumn})`
     )
   }

@@ -1,18 +1,10 @@
 import { currentSchema, type FileGroup, type RewritePlan } from '@phlo/iceberg'
-import type { NestedField, ObjectStore, RewriteStrategy, TableMetadata } from '@phlo/ports'
+import type { ObjectStore, RewriteStrategy, TableMetadata } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection, DuckDbHost } from '../duckdb-host.js'
-import { lineageIds, rowsSelect } from '../reading/rows-select.js'
+import { lineageFields, rowsSelect } from '../reading/rows-select.js'
 import type { ParquetWriter, StagedFile, WriteLayout } from '../tables/parquet-writer.js'
 import { orderedRows } from './row-order.js'
-
-/** The rows of rewritten files keep their ids and the commit that changed them last. Spec: "Row Lineage". */
-const lineage = (Object.keys(lineageIds) as (keyof typeof lineageIds)[]).map((name): NestedField => ({
-  id: lineageIds[name],
-  name,
-  required: false,
-  type: 'long',
-}))
 
 /** Writes the rows of groups of files anew. */
 export class GroupWriter {
@@ -22,7 +14,7 @@ export class GroupWriter {
   private readonly writer: ParquetWriter
   private readonly metadata: TableMetadata
   private readonly strategy: RewriteStrategy
-  private readonly extra: readonly NestedField[]
+  private readonly extra: ReturnType<typeof lineageFields>
 
   constructor(
     parts: {
@@ -40,7 +32,7 @@ export class GroupWriter {
     this.writer = parts.writer
     this.metadata = metadata
     this.strategy = strategy
-    this.extra = metadata['format-version'] >= 3 ? lineage : []
+    this.extra = lineageFields(metadata)
   }
 
   /** Writes the group's rows that are not deleted, in files of about the plan's size. */
@@ -48,7 +40,7 @@ export class GroupWriter {
     const { metadata, connection, extra } = this
     const schema = currentSchema(metadata)
     const select = await rowsSelect(connection, this.store, metadata, group.tasks, schema, {
-      extra: (Object.keys(lineageIds) as (keyof typeof lineageIds)[]).slice(0, extra.length),
+      extra: extra.map(({ name }) => name),
     })
     const rows = await orderedRows(this.host, connection, select, metadata, this.strategy)
     const columns = [...schema.fields, ...extra].map(({ name }) => identifier(name)).join(', ')

@@ -35,7 +35,23 @@ export type MetadataColumn =
   | '_last_updated_sequence_number'
 
 /** Reserved ids of the columns that rewritten files may hold themselves. */
-export const lineageIds = { _row_id: 2147483540, _last_updated_sequence_number: 2147483539 } as const
+const lineageIds = { _row_id: 2147483540, _last_updated_sequence_number: 2147483539 } as const
+
+/**
+ * The columns by which rewritten rows keep their ids and the commit that changed them last; none before version 3.
+ * Spec: "Row Lineage".
+ */
+export function lineageFields(
+  metadata: TableMetadata,
+): readonly (NestedField & { readonly name: keyof typeof lineageIds })[] {
+  if (metadata['format-version'] < 3) return []
+  return (Object.keys(lineageIds) as (keyof typeof lineageIds)[]).map((name) => ({
+    id: lineageIds[name],
+    name,
+    required: false,
+    type: 'long',
+  }))
+}
 
 const columnTypes: Readonly<Record<Exclude<MetadataColumn, '_partition'>, string>> = {
   _file: 'VARCHAR',

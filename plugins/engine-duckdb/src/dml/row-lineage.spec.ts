@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, expect, it } from '@jest/globals'
+import { currentSchema, planScan } from '@phlo/iceberg'
+import { DuckDbHost } from '../duckdb-host.js'
+import { DuckDbOptions } from '../options.js'
+import { rowsSelect } from '../reading/rows-select.js'
+import { table, TestLake } from '../testing/lake.js'
+
+let lake: TestLake
+let host: DuckDbHost
+beforeEach(async () => {
+  lake = await TestLake.open()
+  host = new DuckDbHost(DuckDbOptions.parse({}), { kind: 'open' }, `${lake.folder}/open`)
+})
+afterEach(async () => {
+  await host.close()
+  await lake.close()
+})
+
+/** By `id`: the row's own id, and the sequence number of the commit that changed it last. */
+async function lineage(): Promise<unknown[]> {
+  const metadata = (await lake.catalog.loadTable(table('a.t')))!.metadata
+  const tasks = []
+  for await (const task of planScan(lake.store, metadata)) tasks.push(task)
+  return host.connect(async (connection) => {
+    const rows = await rowsSelect(connection, lake.store, metadata, tasks, currentSchema(metadata), {
+      extra: ['_row_id', '_last_updated_sequence_number'],
+    })
+    const found = await connection.run(`FROM (${rows}) ORDER BY id`)
+    return found.map(({ id, _row_id: row, _last_updated_sequence_number: changed }) => [
+      id,
+      Number(row),
+      Number(changed),
+    ])
+  })
+}
+
+it.each(['copy-on-write', 'merge-on-read'])(
+  'rows of version 3 keep their ids when they are changed by %s',
+  async (mode) => {
+    await lake.execute(
+      `CREATE TABLE a.t WITH ('format-version' = 3, 'write.update.mode' = '${mode}', 'write.merge.mode' = '${mode}', 'write.delete.mode' = '${mode}')
+     AS SELECT range::INT AS id, 'x' AS s FROM range(5)`,
+    )
+    const first = (await lineage()) as [number, number, number][]
+    expect(first.map(([id, , changed]) => [id, changed])).toEqual([0, 1, 2, 3, 4].map((id) => [id, 1]))
+    const idOf = new Map(first.map(([id, row]) => [id, row]))
+    expect(new Set(idOf.values())).toEqual(new Set([0, 1, 2, 3, 4]))
+    await lake.execute("UPDATE a.t SET s = 'y' WHERE id = 3")
+    await lake.execute('DELETE FROM a.t WHERE id = 0')
+    await lake.execute(
+      "MERGE INTO a.t USING (VALUES (4, 'z'), (9, 'new')) v(id, s) USING (id) WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN INSERT",
+    )
+    const found = (await lineage()) as [number, number, number][]
+    expect(found.slice(0, 4)).toEqual([
+      [1, idOf.get(1), 1],
+      [2, idOf.get(2), 1],
+      [3, idOf.get(3), 2],
+      [4, idOf.get(4), 4],
+    ])
+    expect(found[4]?.[0]).toBe(9)
+    expect(found[4]?.[1]).toBeGreaterThan(4)
+    expect(found[4]?.[2]).toBe(4)
+  },
+)
