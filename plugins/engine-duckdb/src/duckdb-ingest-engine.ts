@@ -52,7 +52,8 @@ import type { Scan } from './ingest/scan.js'
 import { asSourceError, checkFiles } from './ingest/source-files.js'
 import { requireReadable } from './statement.js'
 import { commitTables, everyFile, type OpenTable, openTable, replacing } from './tables/commit-table.js'
-import { ParquetWriter, type StagedFile, storeFiles } from './tables/parquet-writer.js'
+import type { StagedFile } from './tables/copied-files.js'
+import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
 
 /** What one input gave. */
 interface Taken {

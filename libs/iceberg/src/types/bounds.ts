@@ -2,7 +2,7 @@ import { unsupported } from '../invalid.js'
 import type { Primitive } from './primitive.js'
 import { encodeValue, type Value } from './value.js'
 
-/** Bounds of text and bytes keep this many characters or bytes, Iceberg's default `truncate(16)`. */
+/** Bounds of text and bytes keep this many characters or bytes by default, as Iceberg's `truncate(16)`. */
 const boundLength = 16
 
 /** Bounds of these are no values: they are boxes and paths, which whoever knows such values has to make. */
@@ -13,29 +13,29 @@ function refuseUnbounded({ kind }: Primitive): void {
 }
 
 /**
- * The lower bound as stored: shortened text is still a lower bound. Throws
+ * The lower bound as stored: shortened text is still a lower bound. `length` is how many characters or bytes are kept. Throws
  * PHLO_ICEBERG_UNSUPPORTED for types whose bounds are no values.
  * Spec: "Data File Fields", `lower_bounds`, and Appendix D, "Bound serialization".
  */
-export function lowerBound(type: Primitive, value: Value): Uint8Array {
+export function lowerBound(type: Primitive, value: Value, length = boundLength): Uint8Array {
   refuseUnbounded(type)
-  if (type.kind === 'string') return encodeValue(type, [...(value as string)].slice(0, boundLength).join(''))
-  if (type.kind === 'binary' || type.kind === 'fixed') return (value as Uint8Array).slice(0, boundLength)
+  if (type.kind === 'string') return encodeValue(type, [...(value as string)].slice(0, length).join(''))
+  if (type.kind === 'binary' || type.kind === 'fixed') return (value as Uint8Array).slice(0, length)
   return encodeValue(type, value)
 }
 
 /** The upper bound as stored, rounded up when shortened; `undefined` when no shorter value is above. */
-export function upperBound(type: Primitive, value: Value): Uint8Array | undefined {
+export function upperBound(type: Primitive, value: Value, length = boundLength): Uint8Array | undefined {
   refuseUnbounded(type)
   if (type.kind === 'string') {
     const chars = [...(value as string)]
-    if (chars.length <= boundLength) return encodeValue(type, value)
-    const up = incrementText(chars.slice(0, boundLength))
+    if (chars.length <= length) return encodeValue(type, value)
+    const up = incrementText(chars.slice(0, length))
     return up === undefined ? undefined : encodeValue(type, up)
   }
   if (type.kind === 'binary' || type.kind === 'fixed') {
     const bytes = value as Uint8Array
-    return bytes.length <= boundLength ? bytes : incrementBytes(bytes.slice(0, boundLength))
+    return bytes.length <= length ? bytes : incrementBytes(bytes.slice(0, length))
   }
   return encodeValue(type, value)
 }

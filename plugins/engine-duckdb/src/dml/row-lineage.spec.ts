@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
-import { currentSchema, planScan } from '@phlo/iceberg'
+import { currentSchema, planScan, type ScanTask } from '@phlo/iceberg'
 import { DuckDbHost } from '../duckdb-host.js'
 import { DuckDbOptions } from '../options.js'
 import { rowsSelect } from '../reading/rows-select.js'
@@ -19,7 +19,7 @@ afterEach(async () => {
 /** By `id`: the row's own id, and the sequence number of the commit that changed it last. */
 async function lineage(): Promise<unknown[]> {
   const metadata = (await lake.catalog.loadTable(table('a.t')))!.metadata
-  const tasks = []
+  const tasks: ScanTask[] = []
   for await (const task of planScan(lake.store, metadata)) tasks.push(task)
   return host.connect(async (connection) => {
     const rows = await rowsSelect(connection, lake.store, metadata, tasks, currentSchema(metadata), {

@@ -16,7 +16,8 @@ import { isolationLevel, RowChangeWriter, writeMode } from '../dml/row-changes.j
 import { placesOf, TargetRows } from '../dml/target-rows.js'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import type { ParquetWriter, StagedFile } from '../tables/parquet-writer.js'
+import type { StagedFile } from '../tables/copied-files.js'
+import type { ParquetWriter } from '../tables/parquet-writer.js'
 
 /** What a merge by key stands on. */
 interface MergeInto {

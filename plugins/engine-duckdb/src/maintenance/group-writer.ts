@@ -3,7 +3,8 @@ import type { ObjectStore, RewriteStrategy, TableMetadata } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection, DuckDbHost } from '../duckdb-host.js'
 import { lineageFields, rowsSelect } from '../reading/rows-select.js'
-import type { ParquetWriter, StagedFile, WriteLayout } from '../tables/parquet-writer.js'
+import type { StagedFile } from '../tables/copied-files.js'
+import type { ParquetWriter, WriteLayout } from '../tables/parquet-writer.js'
 import { orderedRows } from './row-order.js'
 
 /** Writes the rows of groups of files anew. */

@@ -1,9 +1,8 @@
-import { bindSpec, currentSchema, findField } from '@phlo/iceberg'
+import { currentSchema, findField } from '@phlo/iceberg'
 import { type NestedField, PhloError, type RewriteStrategy, type TableMetadata } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection, DuckDbHost } from '../duckdb-host.js'
-import { registerBucketFunction } from '../tables/bucket-function.js'
-import { partitionExpression } from '../tables/partition-expressions.js'
+import { sortKey, tableSortKeys } from '../tables/sort-keys.js'
 import { alongCurve } from './space-curve.js'
 
 /** Rows in the order in which they are to be written. */
@@ -47,32 +46,13 @@ async function tableOrder(
   select: string,
   metadata: TableMetadata,
 ): Promise<OrderedRows> {
-  const sortOrderId = metadata['default-sort-order-id']
-  const order = metadata['sort-orders'].find((candidate) => candidate['order-id'] === sortOrderId)
-  if (!order || order.fields.length === 0) {
+  const order = await tableSortKeys(host, connection, metadata)
+  if (!order) {
     throw new PhloError('PHLO_UNSUPPORTED', 'The table has no sort order', {
       hint: 'Say by which columns to sort.',
     })
   }
-  const schema = currentSchema(metadata)
-  // Transforms of sort keys are those of partitions.
-  const spec = {
-    'spec-id': 0,
-    fields: order.fields.map((field, index) => ({ ...field, 'field-id': 1000 + index, name: `key_${index}` })),
-  }
-  const bound = bindSpec(spec, schema)
-  if (bound.some(({ transform }) => transform.kind === 'bucket')) await registerBucketFunction(host, connection)
-  const keys = bound.map((item, index) => {
-    const { direction, 'null-order': nulls } = order.fields[index] as (typeof order.fields)[number]
-    const source = schema.fields.find(({ id }) => id === item.field['source-id'])
-    if (!source) throw new PhloError('PHLO_UNSUPPORTED', 'The table’s sort order is on a nested column')
-    return sortKey(partitionExpression(item, source.name), direction === 'desc', nulls === 'nulls-first')
-  })
-  return { select, orderBy: keys.join(', '), sortOrderId }
-}
-
-function sortKey(expression: string, descending: boolean, nullsFirst: boolean): string {
-  return `${expression} ${descending ? 'DESC' : 'ASC'} NULLS ${nullsFirst ? 'FIRST' : 'LAST'}`
+  return { select, orderBy: order.keys.join(', '), sortOrderId: order.sortOrderId }
 }
 
 function columnOf(metadata: TableMetadata, name: string): NestedField {

@@ -10,6 +10,7 @@ import {
   upperBound,
 } from '@phlo/iceberg'
 import type { IcebergSchema, NestedField } from '@phlo/ports'
+import { defaultMode, type MetricsMode } from './metrics-mode.js'
 
 /** One column's statistics as COPY's RETURN_STATS gives them: all values are text. */
 export interface ReturnedStatistics {
@@ -49,6 +50,7 @@ function leaves(schema: IcebergSchema): Map<string, Leaf> {
 export function columnMetrics(
   returned: ReadonlyMap<string, ReturnedStatistics>,
   schema: IcebergSchema,
+  modeOf: (id: number) => MetricsMode = () => defaultMode,
 ): Pick<DataFile, 'columnSizes' | 'valueCounts' | 'nullCounts' | 'nanCounts' | 'lowerBounds' | 'upperBounds'> {
   const columnSizes = new Map<number, number>()
   const valueCounts = new Map<number, number>()
@@ -58,7 +60,8 @@ export function columnMetrics(
   const upperBounds = new Map<number, Uint8Array>()
   for (const [path, { id, type, repeated }] of leaves(schema)) {
     const statistics = returned.get(path)
-    if (!statistics) continue
+    const mode = modeOf(id)
+    if (!statistics || mode.kind === 'none') continue
     const count = (map: Map<number, number>, text: string | undefined) => {
       if (text !== undefined) map.set(id, Number(text))
     }
@@ -67,11 +70,11 @@ export function columnMetrics(
     count(nullCounts, statistics.null_count)
     // DuckDB tells whether there is a NaN, not how many; no count at all means "perhaps".
     if (statistics.has_nan === 'false') nanCounts.set(id, 0)
-    if (repeated) continue
+    if (repeated || mode.kind !== 'bounds') continue
     const lower = boundValue(type, statistics.min)
     const upper = boundValue(type, statistics.max)
-    if (lower !== undefined) lowerBounds.set(id, lowerBound(type, lower))
-    const up = upper === undefined ? undefined : upperBound(type, upper)
+    if (lower !== undefined) lowerBounds.set(id, lowerBound(type, lower, mode.length))
+    const up = upper === undefined ? undefined : upperBound(type, upper, mode.length)
     if (up !== undefined) upperBounds.set(id, up)
   }
   return { columnSizes, valueCounts, nullCounts, nanCounts, lowerBounds, upperBounds }

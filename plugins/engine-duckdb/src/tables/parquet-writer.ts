@@ -14,22 +14,14 @@ import { type IcebergSchema, type NestedField, type ObjectStore, PhloError, type
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection, DuckDbHost, PlainRow } from '../duckdb-host.js'
 import { registerBucketFunction } from './bucket-function.js'
-import { columnMetrics, type ReturnedStatistics } from './column-statistics.js'
+import { addSplitOffsets, type CopyRow, readCopyRow, rowGroupSize, type StagedFile } from './copied-files.js'
 import { fieldIds } from './field-ids.js'
 import { partitionExpression, partitionValue } from './partition-expressions.js'
+import { metricsModes } from './metrics-mode.js'
+import { type SortKeys, tableSortKeys } from './sort-keys.js'
 
 /** Spec: table property `write.target-file-size-bytes`; smaller than Iceberg's 512 MiB, as the documents of Phlo say. */
 const defaultTargetFileSize = 128 * 1024 * 1024
-
-/** Rows of a row group; larger ones cost time and memory, see docs/adr/0005. */
-const rowGroupSize = 122_880
-
-/** A file that COPY has written into the staging folder. */
-export interface StagedFile {
-  readonly path: string
-  /** Everything a manifest says of it; its `path` is the local one until it is stored. */
-  readonly file: DataFile
-}
 
 /** What a write does otherwise than the table's properties say. */
 export interface WriteLayout {
@@ -57,7 +49,7 @@ export class ParquetWriter {
 
   /**
    * Writes the rows of a SELECT, whose columns are the table's current schema in its order, in files of the default
-   * partition spec. `run` executes the COPY statement that it is given.
+   * partition spec, in the table's sort order if it has one. `run` executes the statement with the SELECT in it.
    */
   async write(
     connection: Connection,
@@ -66,16 +58,107 @@ export class ParquetWriter {
     run: (copy: string) => Promise<PlainRow[]> = (copy) => connection.run(copy),
     layout: WriteLayout = {},
   ): Promise<StagedFile[]> {
+    const sorted = layout.partition ? undefined : await tableSortKeys(this.host, connection, metadata)
+    if (sorted) return this.writeSorted(connection, select, metadata, run, layout, sorted)
+    const files = await this.copy(connection, select, metadata, run, layout)
+    // COPY does not end files at a size when it writes to partitions.
+    const most = targetFileSize(metadata) * 1.5
+    const kept: StagedFile[] = []
+    for (const staged of files) {
+      const { partition, fileSize } = staged.file
+      const isLarge = partition.length > 0 && fileSize > most && layout.sortOrderId === undefined
+      kept.push(...(isLarge ? await this.split(connection, staged, metadata, layout) : [staged]))
+    }
+    return kept
+  }
+
+  /** A file's rows in several files of about the target's size. */
+  private async split(
+    connection: Connection,
+    { path: local, file }: StagedFile,
+    metadata: TableMetadata,
+    layout: WriteLayout,
+  ): Promise<StagedFile[]> {
+    const { specId, partition } = file
+    const rows = `SELECT * FROM read_parquet([${literal(local)}], hive_partitioning = false)`
+    const fileSize = Math.ceil(file.fileSize / Math.round(file.fileSize / targetFileSize(metadata)))
+    return this.copy(connection, rows, metadata, undefined, { ...layout, partition: { specId, partition }, fileSize })
+  }
+
+  /** Sorts by partition and key, and writes each part of the rows to a file of its own. */
+  private async writeSorted(
+    connection: Connection,
+    select: string,
+    metadata: TableMetadata,
+    run: (copy: string) => Promise<PlainRow[]>,
+    layout: WriteLayout,
+    { keys, sortOrderId }: SortKeys,
+  ): Promise<StagedFile[]> {
+    const schema = currentSchema(metadata)
+    const specId = metadata['default-spec-id']
+    const spec = await this.boundSpec(connection, metadata)
+    const columns = [...schema.fields, ...(layout.extra ?? [])].map(({ name }) => identifier(name)).join(', ')
+    const partitions = spec.map((bound, index) => ({
+      name: `_phlo_partition_${index}`,
+      expression: partitionExpression(bound, sourceColumn(bound, schema)),
+    }))
+    const list = [columns, ...partitions.map(({ name, expression }) => `${expression} AS ${name}`)].join(', ')
+    const order = [...partitions.map(({ name }) => name), ...keys].join(', ')
+    const table = `phlo_sorted_${randomUUID().replaceAll('-', '')}`
+    await run(`CREATE TEMP TABLE ${table} AS SELECT ${list} FROM (${select}) ORDER BY ${order}`)
+    try {
+      const values = partitions.map(({ name }) => `CAST(${name} AS VARCHAR) AS ${name}`)
+      const groups = await connection.run(
+        `SELECT ${[...values, 'min(rowid) AS first', 'count(*) AS rows'].join(', ')} FROM ${table} ` +
+          `GROUP BY ALL HAVING count(*) > 0 ORDER BY first`,
+      )
+      const files: StagedFile[] = []
+      // What rows take is known once some are written.
+      let perFile = 500_000
+      for (const group of groups) {
+        const partition = spec.map((bound, index) =>
+          partitionValue(bound, group[`_phlo_partition_${index}`] as string | null),
+        )
+        const end = Number(group['first']) + Number(group['rows'])
+        for (let from = Number(group['first']); from < end;) {
+          const to = Math.min(from + perFile, end)
+          const rows = `SELECT ${columns} FROM ${table} WHERE rowid >= ${from} AND rowid < ${to} ORDER BY rowid`
+          const part = { ...layout, partition: { specId, partition }, sortOrderId }
+          files.push(...(await this.copy(connection, rows, metadata, undefined, part)))
+          const count = files.reduce((sum, { file }) => sum + file.recordCount, 0)
+          perFile = Math.max(1, Math.round((targetFileSize(metadata) * count) / bytesOf(files)))
+          from = to
+        }
+      }
+      return files
+    } finally {
+      await connection.run(`DROP TABLE IF EXISTS ${table}`)
+    }
+  }
+
+  private async boundSpec(connection: Connection, metadata: TableMetadata): Promise<BoundPartitionField[]> {
+    const spec = bindSpec(specById(metadata['partition-specs'], metadata['default-spec-id']), currentSchema(metadata))
+    if (spec.some(({ transform }) => transform.kind === 'bucket')) await registerBucketFunction(this.host, connection)
+    return spec
+  }
+
+  private async copy(
+    connection: Connection,
+    select: string,
+    metadata: TableMetadata,
+    run: (copy: string) => Promise<PlainRow[]> = (copy) => connection.run(copy),
+    layout: WriteLayout,
+  ): Promise<StagedFile[]> {
     const schema = currentSchema(metadata)
     const { extra = [], partition, sortOrderId } = layout
-    const spec = partition ? [] : bindSpec(specById(metadata['partition-specs'], metadata['default-spec-id']), schema)
-    if (spec.some(({ transform }) => transform.kind === 'bucket')) await registerBucketFunction(this.host, connection)
+    const spec = partition ? [] : await this.boundSpec(connection, metadata)
     const folder = path.join(this.staging, String(this.count++))
     await mkdir(folder, { recursive: true })
     const written = { ...schema, fields: [...schema.fields, ...extra] }
-    const rows = await run(this.copyStatement(select, written, spec, metadata.properties ?? {}, folder, layout))
+    const modes = metricsModes(metadata, schema)
+    const rows = await run(this.copyStatement(select, written, spec, metadata, folder, layout))
     const files = rows
-      .map((row) => readCopyRow(row as unknown as CopyRow, schema, metadata['default-spec-id'], spec))
+      .map((row) => readCopyRow(row as unknown as CopyRow, schema, metadata['default-spec-id'], spec, modes))
       .filter(({ file }) => file.recordCount > 0)
       .map(({ path: local, file }) => ({
         path: local,
@@ -134,7 +217,7 @@ export class ParquetWriter {
     select: string,
     schema: IcebergSchema,
     spec: readonly BoundPartitionField[],
-    properties: Readonly<Record<string, string>>,
+    metadata: TableMetadata,
     folder: string,
     layout: WriteLayout,
   ): string {
@@ -147,7 +230,7 @@ export class ParquetWriter {
     }))
     const list = [...columns, ...keys.map(({ expression, name }) => `${expression} AS ${name}`)].join(', ')
     const options = [
-      ...formatOptions(properties),
+      ...formatOptions(metadata.properties ?? {}),
       `FIELD_IDS ${fieldIds(schema)}`,
       'RETURN_STATS',
       ...(inOrder ? [] : ["FILENAME_PATTERN '{uuidv7}'", 'OVERWRITE_OR_IGNORE true']),
@@ -159,10 +242,7 @@ export class ParquetWriter {
           ]
         : inOrder
           ? []
-          : [
-              'WRITE_EMPTY_FILE false',
-              `FILE_SIZE_BYTES ${layout.fileSize ?? positiveInteger(properties['write.target-file-size-bytes'], defaultTargetFileSize)}`,
-            ]),
+          : ['WRITE_EMPTY_FILE false', `FILE_SIZE_BYTES ${layout.fileSize ?? targetFileSize(metadata)}`]),
     ]
     const target = inOrder ? path.join(folder, `${randomUUID()}.parquet`) : folder
     return `COPY (SELECT ${list} FROM (${select})) TO ${literal(target)} (${options.join(', ')})`
@@ -172,6 +252,14 @@ export class ParquetWriter {
   async clean(): Promise<void> {
     await rm(this.staging, { recursive: true, force: true })
   }
+}
+
+function targetFileSize(metadata: TableMetadata): number {
+  return positiveInteger(metadata.properties?.['write.target-file-size-bytes'], defaultTargetFileSize)
+}
+
+function bytesOf(files: readonly StagedFile[]): number {
+  return files.reduce((sum, { file }) => sum + file.fileSize, 0)
 }
 
 /** Moves staged files into the table's data folder. The files are durable afterwards, and not yet part of the table. */
@@ -195,67 +283,6 @@ export function tableFolder(store: ObjectStore, metadata: TableMetadata): string
   const folder = store.key(metadata.location)
   if (folder !== undefined) return folder
   throw new PhloError('PHLO_ICEBERG_INVALID', `The table's location ${metadata.location} is outside the store`)
-}
-
-interface CopyRow {
-  readonly filename: string
-  readonly count: string
-  readonly file_size_bytes: string
-  readonly column_statistics: readonly {
-    readonly key: string
-    readonly value: readonly { readonly key: string; readonly value: string }[]
-  }[]
-  readonly partition_keys: readonly { readonly key: string; readonly value: string | null }[] | null
-}
-
-function readCopyRow(
-  row: CopyRow,
-  schema: IcebergSchema,
-  specId: number,
-  spec: readonly BoundPartitionField[],
-): StagedFile {
-  const statistics = new Map<string, ReturnedStatistics>(
-    row.column_statistics.map(({ key, value }) => [
-      key,
-      Object.fromEntries(value.map((entry) => [entry.key, entry.value])),
-    ]),
-  )
-  const keys = new Map((row.partition_keys ?? []).map(({ key, value }) => [key, value]))
-  return {
-    path: row.filename,
-    file: {
-      content: fileContent.data,
-      specId,
-      path: row.filename,
-      format: 'PARQUET',
-      partition: spec.map((bound, index) => partitionValue(bound, keys.get(`_phlo_partition_${index}`) ?? null)),
-      recordCount: Number(row.count),
-      fileSize: Number(row.file_size_bytes),
-      ...columnMetrics(statistics, schema),
-      sortOrderId: 0,
-    },
-  }
-}
-
-/**
- * Where the row groups start, for readers that split a file. COPY does not say it, so files of more than one row group
- * have their footer looked at; those of one start behind the magic number.
- */
-async function addSplitOffsets(connection: Connection, files: StagedFile[]): Promise<void> {
-  const several = files.filter(({ file }) => file.recordCount > rowGroupSize)
-  const offsets = new Map<string, number[]>()
-  if (several.length > 0) {
-    const rows = await connection.run(
-      `SELECT file_name, list(start ORDER BY start) AS starts FROM (
-         SELECT file_name, row_group_id, min(least(data_page_offset, coalesce(dictionary_page_offset, data_page_offset))) AS start
-         FROM parquet_metadata([${several.map(({ path: file }) => literal(file)).join(', ')}]) GROUP BY ALL
-       ) GROUP BY file_name`,
-    )
-    for (const row of rows) offsets.set(row['file_name'] as string, (row['starts'] as string[]).map(Number))
-  }
-  files.forEach((staged, index) => {
-    files[index] = { ...staged, file: { ...staged.file, splitOffsets: offsets.get(staged.path) ?? [4] } }
-  })
 }
 
 /** COPY's options that every Parquet file of a table shares. */
