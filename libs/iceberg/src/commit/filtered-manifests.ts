@@ -1,5 +1,6 @@
 import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
-import { type NewManifestEntry, readManifest } from '../manifest/manifest.js'
+import { readManifest } from '../manifest/manifest-reader.js'
+import type { NewManifestEntry } from '../manifest/manifest.js'
 import type { TableFiles } from '../manifest/table-files.js'
 import { readObject } from '../read-object.js'
 import { deleteColumnIds } from '../scan/delete-index.js'

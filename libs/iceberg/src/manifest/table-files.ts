@@ -1,7 +1,7 @@
 import type { IcebergSchema, ObjectStore, Snapshot, TableMetadata } from '@phlo/ports'
 import type { ManifestEntry, ManifestFile } from './data-file.js'
 import { invalid } from '../invalid.js'
-import { readManifest, type ManifestProjection } from './manifest.js'
+import { readManifest, type ManifestProjection } from './manifest-reader.js'
 import { readManifestList } from './manifest-list.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { readAhead } from './read-ahead.js'

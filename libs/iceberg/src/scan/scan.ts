@@ -1,7 +1,7 @@
 import type { ObjectStore, TableMetadata } from '@phlo/ports'
 import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
 import type { EntryGlance } from '../manifest/entry-glance.js'
-import type { ManifestProjection } from '../manifest/manifest.js'
+import type { ManifestProjection } from '../manifest/manifest-reader.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { type SnapshotSelection, selectSnapshot } from '../metadata/select-snapshot.js'
 import { type DeleteFile, DeleteIndex } from './delete-index.js'
