@@ -1,5 +1,6 @@
 import type { TableMetadata } from '@phlo/ports'
-import { refSnapshot, snapshotAsOf, snapshotById } from '../metadata/metadata.js'
+import { ancestors } from '../metadata/ancestry.js'
+import { refSnapshot, snapshotAsOf } from '../metadata/metadata.js'
 import { long, mapOf, type MetadataRow, micros, optional, required, schemaOf } from './columns.js'
 
 /** Tables of what the table's metadata file says itself. */
@@ -37,20 +38,17 @@ export const historySchema = schemaOf([
 
 /** When which snapshot became the main branch's, and whether the current one goes back to it. */
 export function* historyRows(metadata: TableMetadata): Generator<MetadataRow> {
-  const ancestors = new Set<bigint>()
-  let next = refSnapshot(metadata)
-  while (next && !ancestors.has(next['snapshot-id'])) {
-    ancestors.add(next['snapshot-id'])
-    const parent: bigint | null | undefined = next['parent-snapshot-id']
-    next = parent === undefined || parent === null ? undefined : snapshotById(metadata, parent)
-  }
+  const snapshots = new Map((metadata.snapshots ?? []).map((snapshot) => [snapshot['snapshot-id'], snapshot]))
+  const current = new Set<bigint>()
+  for (const snapshot of ancestors(metadata, refSnapshot(metadata)?.['snapshot-id']))
+    current.add(snapshot['snapshot-id'])
   for (const entry of metadata['snapshot-log'] ?? []) {
     const id = entry['snapshot-id']
     yield {
       made_current_at: micros(entry['timestamp-ms']),
       snapshot_id: id,
-      parent_id: snapshotById(metadata, id)?.['parent-snapshot-id'] ?? null,
-      is_current_ancestor: ancestors.has(id),
+      parent_id: snapshots.get(id)?.['parent-snapshot-id'] ?? null,
+      is_current_ancestor: current.has(id),
     }
   }
 }

@@ -2,7 +2,6 @@ import type { TableMetadata } from '@phlo/ports'
 import { type DataFile, fileContent, type ManifestFile } from '../manifest/data-file.js'
 import { partitionKey } from '../manifest/partition-key.js'
 import type { TableFiles } from '../manifest/table-files.js'
-import { snapshotById } from '../metadata/metadata.js'
 import { isLive } from '../scan/table-filter.js'
 import { type MetadataRow, type MetadataValue, micros, optional, required, schemaOf } from './columns.js'
 import { entriesOf } from './file-tables.js'
@@ -77,6 +76,9 @@ export async function* partitionRows(
   partition: PartitionColumn,
 ): AsyncGenerator<MetadataRow> {
   const sums = new Map<string, PartitionSums>()
+  const times = new Map(
+    (metadata.snapshots ?? []).map((snapshot) => [snapshot['snapshot-id'], micros(snapshot['timestamp-ms'])]),
+  )
   for await (const entry of entriesOf(files, manifests, false)) {
     if (!isLive(entry)) continue
     const { file, snapshotId } = entry
@@ -87,8 +89,8 @@ export async function* partitionRows(
     const key = `${known.map(({ id }) => id).join()} ${partitionKey({ partition: Object.values(value) as DataFile['partition'] })}`
     let sum = sums.get(key)
     if (!sum) sums.set(key, (sum = new PartitionSums(value, file.specId)))
-    const snapshot = snapshotById(metadata, snapshotId)
-    sum.add(file, snapshot && { at: micros(snapshot['timestamp-ms']), by: snapshotId })
+    const at = times.get(snapshotId)
+    sum.add(file, at === undefined ? undefined : { at, by: snapshotId })
   }
   for (const sum of sums.values()) yield sum.row()
 }

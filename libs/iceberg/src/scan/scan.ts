@@ -14,10 +14,14 @@ import {
 } from './expression.js'
 import { hasLiveFiles, isLive, TableFilter } from './table-filter.js'
 
-/** A data file to read. */
+/**
+ * A data file to read. Where a row of format version 3 has no `_row_id` of its own in the file, it is the file's
+ * `firstRowId` and the row's position; `_last_updated_sequence_number` is the task's sequence number then.
+ * Spec: "Row Lineage".
+ */
 export interface ScanTask {
   readonly file: DataFile
-  /** The file's data sequence number, which is its rows' `_last_updated_sequence_number`. Spec: "Sequence Numbers". */
+  /** The file's data sequence number. Spec: "Sequence Numbers". */
   readonly sequenceNumber: number
   /** What may delete rows of the file. */
   readonly deletes: readonly DeleteFile[]

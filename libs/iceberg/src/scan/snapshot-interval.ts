@@ -1,5 +1,5 @@
 import { PhloError, type Snapshot, type TableMetadata } from '@phlo/ports'
-import { snapshotById } from '../metadata/metadata.js'
+import { ancestors } from '../metadata/ancestry.js'
 import { type SelectedSnapshot, type SnapshotSelection, selectSnapshot } from '../metadata/select-snapshot.js'
 
 /** A part of a table's history; without a start, all of it that is left. */
@@ -25,24 +25,20 @@ export function selectInterval(metadata: TableMetadata, interval: SnapshotInterv
   const { fromExclusive, fromInclusive, to } = interval
   const { snapshot: last, schema } = selectSnapshot(metadata, to)
   const snapshots: Snapshot[] = []
-  const seen = new Set<bigint>()
-  let next = last
   let reached = fromExclusive === undefined && fromInclusive === undefined
-  // A table whose parents form a circle has no beginning; going around once is enough.
-  while (next && !seen.has(next['snapshot-id'])) {
-    const id = next['snapshot-id']
+  for (const snapshot of ancestors(metadata, last?.['snapshot-id'])) {
+    const id = snapshot['snapshot-id']
     if (id === fromExclusive) {
       reached = true
       break
     }
-    seen.add(id)
-    snapshots.push(next)
-    const parent: bigint | null | undefined = next['parent-snapshot-id']
+    snapshots.push(snapshot)
+    // The one before may have expired.
+    const parent = snapshot['parent-snapshot-id'] ?? undefined
     if (id === fromInclusive || (parent !== undefined && parent === fromExclusive)) {
       reached = true
       break
     }
-    next = parent === undefined || parent === null ? undefined : snapshotById(metadata, parent)
   }
   if (!reached) {
     const from = fromExclusive ?? fromInclusive
