@@ -61,7 +61,6 @@ export {
 } from './metadata-tables/metadata-table.js'
 export type { MetadataRow, MetadataValue } from './metadata-tables/columns.js'
 export { parseJson } from './metadata/json.js'
-export { type NameMapping, nameMappingProperty, parseNameMapping } from './schema/name-mapping.js'
 export { blobTypes, type PuffinBlob, type PuffinMetadata } from './puffin/puffin-footer.js'
 export { type PuffinSizes, readPuffinBlob, readPuffinMetadata } from './puffin/puffin-reader.js'
 export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/puffin-writer.js'
@@ -72,6 +71,17 @@ export { evolveSchema, replaceSchema } from './schema/evolution.js'
 export { newSchema } from './schema/field-ids.js'
 export { findField, highestFieldId, indexById, type IndexedField } from './schema/schema.js'
 export { requireSafe, type SchemaChange, type SchemaEvolution } from './schema/schema-change.js'
+export {
+  findMappedField,
+  type MappedField,
+  type NameMapping,
+  nameMappingProperty,
+  newNameMapping,
+  parseNameMapping,
+  serializeNameMapping,
+  tableNameMapping,
+  updateNameMapping,
+} from './schema/name-mapping.js'
 export { type NewColumn, SchemaUpdate, type SchemaUpdateOptions } from './schema/schema-update.js'
 export { schemaChanges, schemaHistory, type SchemaVersion } from './schema/schema-history.js'
 export type { AddedFile, CommitValidation, FileRemoval, SnapshotChange } from './commit/snapshot-change.js'

@@ -1,6 +1,6 @@
 import type { IcebergSchema, IcebergType, NestedField, TableMetadata, TableUpdate } from '@phlo/ports'
 import { invalid } from '../invalid.js'
-import { parseJson, serializeJson } from '../metadata/json.js'
+import { parseJson, sameJson, serializeJson } from '../metadata/json.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { type Fail, isInteger, isList as isArray, isObject } from '../metadata/shape.js'
 import { indexById } from './schema.js'
@@ -25,6 +25,12 @@ const deepestNesting = 100
 
 type Child = Pick<NestedField, 'id' | 'name' | 'type'>
 type Fields = { readonly fields: readonly NestedField[] }
+
+/** The table's mapping, if it has one. Throws PHLO_ICEBERG_INVALID. */
+export function tableNameMapping(metadata: TableMetadata): NameMapping | undefined {
+  const text = metadata.properties?.[nameMappingProperty]
+  return text === undefined ? undefined : parseNameMapping(text)
+}
 
 /** Reads the table property's text. Throws PHLO_ICEBERG_INVALID, also when a name or an id is there twice. */
 export function parseNameMapping(text: string): NameMapping {
@@ -128,10 +134,11 @@ function updateFields(
 
 /** What keeps the table's mapping, when it has one, in step with a new schema. Throws PHLO_ICEBERG_INVALID. */
 export function mappingUpdates(metadata: TableMetadata, after: IcebergSchema): TableUpdate[] {
-  const text = metadata.properties?.[nameMappingProperty]
-  if (text === undefined) return []
-  const updated = serializeNameMapping(updateNameMapping(parseNameMapping(text), currentSchema(metadata), after))
-  return updated === text ? [] : [{ action: 'set-properties', updates: { [nameMappingProperty]: updated } }]
+  const mapping = tableNameMapping(metadata)
+  if (!mapping) return []
+  const updated = updateNameMapping(mapping, currentSchema(metadata), after)
+  if (sameJson(mapping, updated)) return []
+  return [{ action: 'set-properties', updates: { [nameMappingProperty]: serializeNameMapping(updated) } }]
 }
 
 /** The field that a file's column of that path of names is, `undefined` when the mapping does not tell. */

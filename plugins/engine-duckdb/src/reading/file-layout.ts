@@ -1,8 +1,8 @@
-import { isList, isMap, isStruct } from '@phlo/iceberg'
+import { isList, isMap, isStruct, nameMappingProperty, tableNameMapping } from '@phlo/iceberg'
 import { type IcebergSchema, type IcebergType, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import { hasIds, nameMapping, withMappedIds } from './name-mapping.js'
+import { hasIds, withMappedIds } from './name-mapping.js'
 import type { FileLayout, StoredField } from './stored-fields.js'
 
 /** How the files of a table look that never had another schema. */
@@ -56,7 +56,7 @@ export async function fileLayouts(
   const [first, ...others] = metadata.schemas
   const neverChanged =
     metadata['format-version'] > 1 && first?.['schema-id'] === 0 && others.length === 0 && hasPlainNames(first)
-  if (neverChanged && !always && nameMapping(metadata) === undefined) {
+  if (neverChanged && !always && tableNameMapping(metadata) === undefined) {
     const layout = layoutOfSchema(first)
     return files.map(() => layout)
   }
@@ -75,7 +75,7 @@ export async function fileLayouts(
       found.set(file, layout)
     }
   }
-  const mapping = nameMapping(metadata)
+  const mapping = tableNameMapping(metadata)
   const mapped = new Map<FileLayout, FileLayout>()
   return files.map((file) => {
     const layout = found.get(file)
@@ -92,7 +92,7 @@ function withoutIds(file: string): PhloError {
   return new PhloError(
     'PHLO_ICEBERG_UNSUPPORTED',
     `The columns of ${file} have no field ids, and the table has no name mapping that tells what they are`,
-    { hint: 'Set the table property schema.name-mapping.default.' },
+    { hint: `Set the table property ${nameMappingProperty}.` },
   )
 }
 

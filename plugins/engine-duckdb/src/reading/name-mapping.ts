@@ -1,12 +1,5 @@
-import { type NameMapping, nameMappingProperty, parseNameMapping } from '@phlo/iceberg'
-import type { TableMetadata } from '@phlo/ports'
+import type { NameMapping } from '@phlo/iceberg'
 import type { FileLayout, StoredField } from './stored-fields.js'
-
-/** The table's name mapping, if it has one. Throws PHLO_ICEBERG_INVALID. */
-export function nameMapping(metadata: TableMetadata): NameMapping | undefined {
-  const text = metadata.properties?.[nameMappingProperty]
-  return text === undefined ? undefined : parseNameMapping(text)
-}
 
 /** The layout with the mapping's ids. Spec: "Column Projection". */
 export function withMappedIds(layout: FileLayout, mapping: NameMapping): FileLayout {
