@@ -78,9 +78,17 @@ export class TableFolder implements MaintainedTable {
     }
   }
 
-  /** Readers go on from the hint to the newest, so that one that is missing or old costs them time only. */
+  /**
+   * Made anew rather than changed, so that a store of files has it under its own name for other programs. Readers go on
+   * from the hint to the newest, so that one that is missing or old costs them time only.
+   */
   private async hint(number: number): Promise<void> {
-    await this.store.put(this.hintKey, Buffer.from(String(number))).catch(() => undefined)
+    try {
+      await this.store.delete([this.hintKey])
+      await this.store.put(this.hintKey, Buffer.from(String(number)), { ifAbsent: true })
+    } catch {
+      // Another writer's hint, or none: the commit has happened either way.
+    }
   }
 
   private async newest(): Promise<Version> {
