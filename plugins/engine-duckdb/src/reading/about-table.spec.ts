@@ -58,6 +58,25 @@ describe('tables about a table', () => {
     expect(await lake.queries.tables('SELECT 1 FROM a."t$files", a.t')).toEqual([{ identifier: table('a.t') }])
   })
 
+  it('tell where each row is, and since when it is as it is', async () => {
+    await lake.put('a.t', 'SELECT range AS id, range % 2 AS part FROM range(4)', { partitionBy: ['part'] })
+    await foreign.update('a.t', [{ action: 'upgrade-format-version', 'format-version': 3 }])
+    await lake.put('a.t', 'SELECT 9::BIGINT AS id, 5::BIGINT AS part', { strategy: 'append' })
+    const found = await rows(
+      `SELECT id::INT AS id, _pos::INT AS pos, _partition.part::INT AS part, _spec_id AS spec, count(DISTINCT _file) OVER ()::INT AS files,
+         _last_updated_sequence_number::INT AS since, count(DISTINCT _row_id) OVER ()::INT AS ids FROM a."t$rows" ORDER BY id`,
+    )
+    expect(found.map(({ since: _since, ...row }) => row)).toEqual([
+      { id: 0, pos: 0, part: 0, spec: 0, files: 3, ids: 5 },
+      { id: 1, pos: 0, part: 1, spec: 0, files: 3, ids: 5 },
+      { id: 2, pos: 1, part: 0, spec: 0, files: 3, ids: 5 },
+      { id: 3, pos: 1, part: 1, spec: 0, files: 3, ids: 5 },
+      { id: 9, pos: 0, part: 5, spec: 0, files: 3, ids: 5 },
+    ])
+    expect(found.at(-1)?.['since']).toBe(2)
+    expect(await lake.queries.explain('SELECT _pos FROM a."t$rows" WHERE part = 5')).toMatch(/^a\.t: 1 of 3 files/)
+  })
+
   it('are there for tables without partitions, and not for tables that are not there', async () => {
     await lake.put('a.t', 'SELECT 1 AS id')
     expect(await rows('SELECT record_count::INT AS n FROM a."t$files"')).toEqual([{ n: 1 }])

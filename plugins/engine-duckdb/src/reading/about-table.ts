@@ -1,10 +1,13 @@
 import { type MetadataTableName, metadataTableNames } from '@phlo/iceberg'
 import type { TableIdentifier } from '@phlo/ports'
 
-/** What a name such as `flights$snapshots` asks of a table: one of its metadata tables, or its changes. */
-export type About = MetadataTableName | 'changes'
+/**
+ * What a name such as `flights$snapshots` asks of a table: one of its metadata tables, its changes, or its rows with where
+ * each is and since when.
+ */
+export type About = MetadataTableName | 'changes' | 'rows'
 
-const names: ReadonlySet<string> = new Set([...metadataTableNames, 'changes'])
+const names: ReadonlySet<string> = new Set([...metadataTableNames, 'changes', 'rows'])
 
 /** The table that a name is about, and what of it; the name itself when it is no such one. */
 export function aboutTable(identifier: TableIdentifier): { readonly base: TableIdentifier; readonly about?: About } {

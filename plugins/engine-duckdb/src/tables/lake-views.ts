@@ -21,6 +21,7 @@ import { type About, aboutTable } from '../reading/about-table.js'
 import { type ReplacedAt, withoutAtClauses } from '../reading/at-clause.js'
 import { changesSelect } from '../reading/changes-select.js'
 import { metadataSelect } from '../reading/metadata-select.js'
+import type { MetadataColumn } from '../reading/rows-select.js'
 import { tableFilters } from '../reading/table-filters.js'
 import { atSelection } from '../reading/time-travel.js'
 import type { Statement, TableReference } from '../statement.js'
@@ -28,6 +29,16 @@ import { loadTable } from './load-table.js'
 import { type ReadPlan, selectionOf, selectionOfOptions, tableSelect } from './table-view.js'
 
 let databases = 0
+
+/** Where a row is, and since when, in tables named `…$rows`. */
+const placeColumns: readonly MetadataColumn[] = [
+  '_file',
+  '_pos',
+  '_spec_id',
+  '_partition',
+  '_row_id',
+  '_last_updated_sequence_number',
+]
 
 /** A table at one of its states, or something about it, by which a statement or its parts know it. */
 interface View {
@@ -174,7 +185,9 @@ export class LakeViews {
     const { connection, store } = this
     const { table, about, selection } = view
     const { metadata } = table
-    if (about === undefined) return tableSelect(connection, store, { table, selection, ...(filter && { filter }) })
+    const read = { table, selection, ...(filter && { filter }) }
+    if (about === undefined) return tableSelect(connection, store, read)
+    if (about === 'rows') return tableSelect(connection, store, { ...read, extra: placeColumns })
     if (about !== 'changes') return { sql: await metadataSelect(connection, this.metadataTable(view, about)) }
     // What a row was before may be elsewhere than what it became.
     const ids = selectionOf(table, selection).schema['identifier-field-ids'] ?? []
@@ -183,8 +196,8 @@ export class LakeViews {
 
   private schemaOf(view: View): IcebergSchema {
     const { about } = view
-    const { schema } = selectionOf(view.table, view.selection)
-    return about === undefined || about === 'changes' ? schema : this.metadataTable(view, about).schema
+    const isOfRows = about === undefined || about === 'changes' || about === 'rows'
+    return isOfRows ? selectionOf(view.table, view.selection).schema : this.metadataTable(view, about).schema
   }
 
   private metadataTable({ table, selection }: View, name: MetadataTableName): MetadataTable {

@@ -9,7 +9,7 @@ import {
   sameIdentifier,
 } from '@phlo/ports'
 import type { Connection } from '../duckdb-host.js'
-import { rowsSelect } from '../reading/rows-select.js'
+import { type MetadataColumn, rowsSelect } from '../reading/rows-select.js'
 
 /** What a statement reads of a table. */
 export interface TableRead {
@@ -17,6 +17,8 @@ export interface TableRead {
   readonly selection: SnapshotSelection
   /** What is certain of the rows that are wanted. */
   readonly filter?: Expression
+  /** Columns behind those of the table. */
+  readonly extra?: readonly MetadataColumn[]
 }
 
 /** How much of a table a statement has to read. */
@@ -33,7 +35,7 @@ export interface ReadPlan {
 export async function tableSelect(
   connection: Connection,
   store: ObjectStore,
-  { table, selection, filter }: TableRead,
+  { table, selection, filter, extra = [] }: TableRead,
 ): Promise<{ readonly sql: string; readonly plan: ReadPlan }> {
   const { metadata } = table
   const { snapshot, schema } = selectionOf(table, selection)
@@ -41,7 +43,7 @@ export async function tableSelect(
   for await (const task of planScan(store, metadata, { ...selection, ...(filter && { filter }) })) tasks.push(task)
   const total = Number(snapshot?.summary?.['total-data-files'] ?? NaN)
   return {
-    sql: await rowsSelect(connection, store, metadata, tasks, schema),
+    sql: await rowsSelect(connection, store, metadata, tasks, schema, { extra }),
     plan: { files: tasks.length, ...(Number.isSafeInteger(total) && { ofFiles: total }) },
   }
 }
