@@ -1,5 +1,6 @@
-import { readdir, utimes, writeFile } from 'node:fs/promises'
+import { copyFile, readdir, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { lakeContent } from './testing/lake-content.js'
 import { TestProject } from './testing/project.js'
@@ -149,6 +150,36 @@ describe('table branch, tag and refs', () => {
     await project.succeed(['table', 'tag', 'bronze.orders', 'first', '--delete', ...ref])
     expect(await project.succeed(['table', 'refs', 'bronze.orders', ...ref])).not.toMatch(/first/)
     expect(await json(['table', 'refs', 'bronze.orders'])).toEqual({ main: expect.anything() })
+  }, 60_000)
+})
+
+describe('table register and add-files', () => {
+  it('take in what other programs made', async () => {
+    await project.succeed(['branch', 'create', 'given'])
+    const ref = ['--ref', 'given']
+    const folder = await folderOf('bronze.orders')
+    const register = ['table', 'register', 'silver.orders', folder, ...ref]
+    expect(await project.succeed([...register, '--dry-run'])).toMatch(
+      /^Would register file:.* as silver\.orders: Iceberg v2, /,
+    )
+    expect(await project.succeed(register)).toMatch(/^silver\.orders is registered: Iceberg v2, /)
+    expect(await failure(register)).toMatchObject({ code: 'PHLO_TABLE_EXISTS' })
+    expect(await failure(['table', 'register', 'silver.x', project.dir, ...ref])).toMatchObject({
+      code: 'PHLO_UNSUPPORTED',
+    })
+
+    const [file] = (await json(['table', 'files', 'bronze.orders'])) as { path: string }[]
+    const add = ['table', 'add-files', 'bronze.orders', ...ref]
+    expect(await failure([...add, file?.path as string])).toMatchObject({ code: 'PHLO_FILE_UNFIT' })
+    const copy = path.join(project.dir, 'more.parquet')
+    await copyFile(fileURLToPath(file?.path as string), copy)
+    expect(await failure([...add, copy])).toMatchObject({
+      code: 'PHLO_FILE_UNFIT',
+      hint: expect.stringContaining('--copy'),
+    })
+    expect(await project.succeed([...add, copy, '--copy', '--dry-run'])).toMatch(/^Would copy 1 file to /)
+    expect(await project.succeed([...add, copy, '--copy'])).toMatch(/^Added 1 file \(.*, 3 rows\) to bronze\.orders\n$/)
+    expect(await project.query('SELECT count(*) AS n FROM bronze.orders', 'given')).toEqual([{ n: 6 }])
   }, 60_000)
 })
 

@@ -15,6 +15,7 @@ import {
   type TableRefFlags,
   timeOption,
 } from './commands/table/flags.js'
+import type { AddFilesFlags } from './commands/table/add-files.js'
 import { examples } from './output/examples.js'
 
 /** `phlo table …`. Commands are imported when they run. */
@@ -187,4 +188,44 @@ export function addTableCommands(
         ),
       )
   }
+
+  table
+    .command('register')
+    .description('take a table that another program made into the lake')
+    .argument('<table>', 'its name here: namespace.name')
+    .argument('<location>', 'its metadata file, or its folder; in the lake’s own store')
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText(
+      'after',
+      examples(
+        'phlo table register bronze.old s3://lake/old/metadata/00042-….metadata.json',
+        'phlo table register bronze.old .phlo/lake/old',
+      ),
+    )
+    .action((name: string, location: string, options: { ref: string; dryRun?: boolean }) =>
+      run(async () =>
+        (await import('./commands/table/register.js')).register(context, globals(), name, location, options),
+      ),
+    )
+  table
+    .command('add-files')
+    .description('make Parquet files part of a table, where they are')
+    .argument('<table>', 'namespace.name')
+    .argument('<files...>', 'files, or folders of them, in the lake’s own store')
+    .option('--copy', 'copy files of this machine into the table’s folder first')
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText(
+      'after',
+      examples(
+        'phlo table add-files bronze.flights .phlo/lake/landing/2026 --dry-run',
+        'phlo table add-files bronze.flights --copy flights-*.parquet',
+      ),
+    )
+    .action((name: string, files: string[], options: AddFilesFlags) =>
+      run(async () =>
+        (await import('./commands/table/add-files.js')).addFiles(context, globals(), name, files, options),
+      ),
+    )
 }

@@ -150,3 +150,5 @@ export {
   planManifestRewrite,
   rewriteManifests,
 } from './maintenance/rewrite-manifests.js'
+export { type ColumnRange, filePartition } from './register/file-partition.js'
+export { findTable, type FoundTable } from './register/register-table.js'

@@ -28,6 +28,16 @@ export type CatalogChange =
       readonly requirements: readonly TableRequirement[]
       readonly updates: readonly TableUpdate[]
     }
+  /**
+   * Takes a table that exists into the catalog, by its metadata file, which stays as it is. PHLO_TABLE_EXISTS where there
+   * is one of that name; PHLO_UNSUPPORTED for a file outside the catalog's store.
+   */
+  | {
+      readonly kind: 'register-table'
+      readonly identifier: TableIdentifier
+      /** URI. */
+      readonly metadataLocation: string
+    }
   /** Takes the table out of the catalog; its files stay for other refs. */
   | { readonly kind: 'drop-table'; readonly identifier: TableIdentifier }
   | {

@@ -51,6 +51,7 @@ export const errorCodes = {
   PHLO_NAMESPACE_NOT_EMPTY: 'a namespace that still holds tables cannot be dropped',
   PHLO_SNAPSHOT_NOT_FOUND: 'a table has no such snapshot',
   PHLO_SNAPSHOT_UNFIT: 'a snapshot cannot be used for this: it lies elsewhere in the history, or did something else',
+  PHLO_FILE_UNFIT: 'a file cannot become part of a table',
   PHLO_MAINTENANCE_REFUSED: 'maintenance would remove what is still needed',
   PHLO_ICEBERG_INVALID: 'Iceberg metadata or a manifest does not follow the specification',
   PHLO_ICEBERG_UNSUPPORTED: 'Iceberg metadata uses a feature that this version cannot handle',

@@ -142,3 +142,4 @@ export type {
   RewriteStrategy,
   SortKey,
 } from './rewrite.js'
+export type { AddFilesRequest, AddFilesResult } from './add-files.js'

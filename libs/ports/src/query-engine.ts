@@ -1,3 +1,4 @@
+import type { AddFilesRequest, AddFilesResult } from './add-files.js'
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { isPhloError, restated, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
@@ -128,6 +129,8 @@ export interface QueryEngineSupports {
   readonly dml: boolean
   /** {@link QueryEngine.rewrite} writes files anew; without it, it throws PHLO_UNSUPPORTED. Default false. */
   readonly rewrite: boolean
+  /** {@link QueryEngine.addFiles} adds Parquet files; without it, it throws PHLO_UNSUPPORTED. Default false. */
+  readonly addFiles: boolean
 }
 
 /**
@@ -160,6 +163,12 @@ export interface QueryEngine {
    * meanwhile stays as it is. Throws PHLO_SCHEMA_COLUMN_MISSING for columns that the table has not.
    */
   rewrite(request: RewriteRequest): Promise<RewriteResult>
+
+  /**
+   * Makes Parquet files of the store part of a table, where they are and as one commit. Throws PHLO_TABLE_NOT_FOUND,
+   * PHLO_OBJECT_NOT_FOUND, and PHLO_FILE_UNFIT for a file that does not fit the table or that it has already.
+   */
+  addFiles(request: AddFilesRequest): Promise<AddFilesResult>
 
   /** The engine's own description of how it would run the statement. */
   explain(sql: string, options?: QueryOptions): Promise<string>

@@ -130,6 +130,8 @@ export class EmbeddedCatalog implements VersionedCatalog {
           const key = tableKey(change.identifier)
           if ((await read(key))?.type !== 'table') throw noTable(change.identifier)
           edits.set(key, undefined)
+        } else if (change.kind === 'register-table') {
+          tables.push(await this.registerTable(change, read, edits))
         } else {
           tables.push(await this.changeTable(change, read, edits, written))
         }
@@ -382,6 +384,24 @@ export class EmbeddedCatalog implements VersionedCatalog {
     }
     edits.set(key, { type: 'table', metadata: file.key, uuid: file.loaded.metadata['table-uuid'] })
     return file.loaded
+  }
+
+  private async registerTable(
+    { identifier, metadataLocation }: Extract<CatalogChange, { kind: 'register-table' }>,
+    read: (key: string) => Promise<TreeValue | undefined>,
+    edits: Map<string, TreeValue | undefined>,
+  ): Promise<LoadedTable> {
+    checkName([...identifier.namespace, identifier.name])
+    const key = tableKey(identifier)
+    if (await read(key))
+      throw new PhloError('PHLO_TABLE_EXISTS', `The table ${formatIdentifier(identifier)} exists already`)
+    if (!(await read(namespaceKey(identifier.namespace)))) throw noNamespace(identifier.namespace)
+    const file = this.store.key(metadataLocation)
+    if (file === undefined)
+      throw new PhloError('PHLO_UNSUPPORTED', `The metadata file ${metadataLocation} is outside the store`)
+    const loaded = await this.load(identifier, file)
+    edits.set(key, { type: 'table', metadata: file, uuid: loaded.metadata['table-uuid'] })
+    return loaded
   }
 
   /** Spec: "File System Tables" gives the file's name its form: a counter and a random part. */

@@ -3,6 +3,8 @@ import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { DuckDBValue } from '@duckdb/node-api'
 import {
+  type AddFilesRequest,
+  type AddFilesResult,
   type Catalog,
   type ExecuteOptions,
   type ExecuteResult,
@@ -25,6 +27,7 @@ import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { duckdbType } from './duckdb-types.js'
 import { TableRewrite } from './maintenance/rewrite-table.js'
 import { aboutTable } from './reading/about-table.js'
+import { addFiles } from './register/add-files.js'
 import { withoutTerminator } from './sql-tokens.js'
 import { inspectStatement, requireReadable } from './statement.js'
 import { commitTables, everyFile, openTable, replacing } from './tables/commit-table.js'
@@ -37,7 +40,7 @@ import { arrowBatches, arrowSchema } from './tables/result-batches.js'
 /** SQL of users on the lake's tables, in a DuckDB that can reach nothing else. */
 export class DuckDbQueryEngine implements QueryEngine {
   readonly dialect: SqlDialect = duckdbDialect
-  readonly supports: QueryEngineSupports = { timeTravel: true, dml: true, rewrite: true }
+  readonly supports: QueryEngineSupports = { timeTravel: true, dml: true, rewrite: true, addFiles: true }
   private readonly host: DuckDbHost
   private readonly store: ObjectStore
   private readonly catalog: Catalog
@@ -131,6 +134,10 @@ export class DuckDbQueryEngine implements QueryEngine {
   rewrite(request: RewriteRequest): Promise<RewriteResult> {
     const { host, store, catalog, stagingRoot } = this
     return new TableRewrite({ host, store, catalog, stagingRoot }, request).run()
+  }
+
+  addFiles(request: AddFilesRequest): Promise<AddFilesResult> {
+    return addFiles({ host: this.host, store: this.store, catalog: this.catalog }, request)
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
+  type AddFilesResult,
   type Catalog,
   type CatalogChange,
   type CheckKind,
@@ -42,7 +43,7 @@ const dialect: SqlDialect = {
  */
 export class FakeEngine implements QueryEngine, IngestEngine {
   readonly dialect = dialect
-  readonly supports = { timeTravel: false, dml: false, rewrite: false }
+  readonly supports = { timeTravel: false, dml: false, rewrite: false, addFiles: false }
   /** Every statement that was run, in order. */
   readonly statements: { readonly sql: string; readonly ref: string | undefined }[] = []
   readonly ingested: IngestRequest[] = []
@@ -102,6 +103,10 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     options.signal?.throwIfAborted()
     if (sql.includes('broken()')) throw new PhloError('PHLO_SQL_INVALID', 'broken() is no SQL')
     return result(answer(sql))
+  }
+
+  async addFiles(): Promise<AddFilesResult> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }
 
   async rewrite(): Promise<RewriteResult> {

@@ -1,5 +1,5 @@
 import { type ObjectInfo, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
-import { parseMetadataFile } from './metadata-files.js'
+import { parseMetadata } from '../metadata/metadata.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { FileKeys } from './file-keys.js'
 import { type RemovedFiles, removeFiles } from './file-removal.js'
@@ -115,7 +115,7 @@ export async function* everyMetadataFile(store: ObjectStore, location: string): 
     const object = await store.get(key)
     const uri = store.uri(key)
     // One that was deleted since the listing is needed no more.
-    if (object) yield { metadata: parseMetadataFile(object.bytes, uri), metadataLocation: uri }
+    if (object) yield { metadata: parseMetadata(object.bytes, uri), metadataLocation: uri }
   }
 }
 

@@ -163,6 +163,24 @@ export function catalogContract(
       )
     })
 
+    using('takes in a table that exists, by its metadata file', async (catalog) => {
+      await catalog.commit([namespaceOf('a'), creation(catalog, table('a.t'))], { message: '' })
+      const { metadata, metadataLocation } = (await catalog.loadTable(table('a.t'))) ?? assert.fail()
+      const register = (text: string, location = metadataLocation) =>
+        catalog.commit([{ kind: 'register-table', identifier: table(text), metadataLocation: location }], {
+          message: '',
+        })
+      await assert.rejects(register('a.t'), withCode('PHLO_TABLE_EXISTS'))
+      await assert.rejects(register('b.t'), withCode('PHLO_NAMESPACE_NOT_FOUND'))
+      await assert.rejects(register('a.u', 'elsewhere://bucket/1.metadata.json'), withCode('PHLO_UNSUPPORTED'))
+      await catalog.commit([{ kind: 'drop-table', identifier: table('a.t') }], { message: '' })
+      const { tables } = await register('a.again')
+      assert.deepEqual(tables, [{ identifier: table('a.again'), metadata, metadataLocation }])
+      assert.deepEqual(await catalog.loadTable(table('a.again')), tables[0])
+      await catalog.commit([property(table('a.again'), 'k', 'v')], { message: '' })
+      assert.equal(await propertyOf(catalog, table('a.again'), 'k'), 'v')
+    })
+
     using('drops tables and then their namespace', async (catalog) => {
       await catalog.commit([namespaceOf('a'), creation(catalog, table('a.t'))], { message: '' })
       await catalog.commit([{ kind: 'drop-table', identifier: table('a.t') }], { message: '' })

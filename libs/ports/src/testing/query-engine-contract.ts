@@ -119,6 +119,15 @@ export function queryEngineContract(
       assert.equal((await rewrite(false)).removedFiles, 0)
     })
 
+    using('adds no file from outside the store, or says that it adds none', async ({ engine, put }) => {
+      await put('a.t', 'SELECT 1 AS id')
+      const files = ['elsewhere://bucket/file.parquet']
+      await assert.rejects(
+        engine.addFiles({ table: table('a.t'), ref: 'main', files, message: 'Add files' }),
+        withCode(engine.supports.addFiles ? 'PHLO_FILE_UNFIT' : 'PHLO_UNSUPPORTED'),
+      )
+    })
+
     using('replaces a table with a SELECT that reads that table', async ({ put, rows }) => {
       await put('a.t', 'SELECT 1 AS id')
       await put('a.t', 'SELECT id + 1 AS id FROM a.t')
