@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
 import { DuckDbHost, DuckDbIngestEngine, DuckDbOptions, DuckDbQueryEngine } from '@phlo/engine-duckdb'
-import { type DataFile, type Expression, planScan } from '@phlo/iceberg'
+import { type DataFile, type Expression, planScan, Table } from '@phlo/iceberg'
 import {
   type Catalog,
   type IcebergType,
@@ -11,11 +11,14 @@ import {
   type LoadedTable,
   parseIdentifier,
   type QueryOptions,
+  type RewriteRequest,
   type RowSchema,
   type TableIdentifier,
+  type TableRequirement,
+  type TableUpdate,
 } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
-import { type RecordBatch, Table, tableToIPC } from 'apache-arrow'
+import { type RecordBatch, Table as ArrowTable, tableToIPC } from 'apache-arrow'
 
 function table(text: string): TableIdentifier {
   const identifier = parseIdentifier(text)
@@ -106,6 +109,22 @@ export class Lake {
     return this.queries.execute(sql, { message: 'changed' })
   }
 
+  /** Writes the table's files anew. */
+  async rewrite(name: string, request: Pick<RewriteRequest, 'strategy' | 'all'>) {
+    return this.queries.rewrite({ table: table(name), ref: 'main', message: 'rewritten', ...request })
+  }
+
+  /** The table as others than Phlo see it through the library: what it commits goes to the lake's catalog. */
+  async table(name: string): Promise<Table> {
+    const load = async () => (await this.load(name)).metadata
+    const commit = async (requirements: readonly TableRequirement[], updates: readonly TableUpdate[]) => {
+      const change = { kind: 'table', identifier: table(name), requirements, updates } as const
+      await this.catalog.commit([change], { message: 'changed' })
+      return load()
+    }
+    return new Table({ store: this.store, load, commit }, await load())
+  }
+
   async load(name: string): Promise<LoadedTable> {
     const loaded = await this.catalog.loadTable(table(name))
     if (!loaded) throw new Error(`no table ${name}`)
@@ -123,7 +142,7 @@ export class Lake {
     const all: RecordBatch[] = []
     for await (const batch of batches) all.push(batch)
     const file = path.join(this.folder, `rows-${this.arrowFiles++}.arrows`)
-    await writeFile(file, tableToIPC(new Table(schema, all), 'stream'))
+    await writeFile(file, tableToIPC(new ArrowTable(schema, all), 'stream'))
     return file
   }
 
