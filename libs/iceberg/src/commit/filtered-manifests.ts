@@ -1,7 +1,8 @@
 import { type DataFile, entryStatus, type ManifestEntry, type ManifestFile } from '../manifest/data-file.js'
 import { readManifest } from '../manifest/manifest-reader.js'
 import type { NewManifestEntry } from '../manifest/manifest.js'
-import type { TableFiles } from '../manifest/table-files.js'
+import { readAhead } from '../manifest/read-ahead.js'
+import { manifestsAhead, type TableFiles } from '../manifest/table-files.js'
 import { readObject } from '../read-object.js'
 import { deleteColumnIds } from '../scan/delete-index.js'
 import type { LeavingFiles } from './leaving-files.js'
@@ -17,22 +18,45 @@ export interface FilteredManifest {
 /** Statistics that tell which data file position deletes are about. */
 const paths = { statistics: new Set([deleteColumnIds.path]) }
 
-/** Writes the manifest anew with the leaving files marked as deleted, if there are any. */
-export async function filterManifest(
+/**
+ * The manifests in their order, written anew with the leaving files marked as deleted where there are any. Those that may
+ * hold one are fetched a few at a time. What `known` has by path is taken from there, and put there.
+ */
+export async function filterManifests(
+  files: TableFiles,
+  manifests: readonly ManifestFile[],
+  leaving: LeavingFiles,
+  output: { readonly writer: ManifestWriter; readonly snapshotId: bigint },
+  known = new Map<string, FilteredManifest>(),
+): Promise<FilteredManifest[]> {
+  const fetched = readAhead(manifests, manifestsAhead, async (manifest) => {
+    const needed = !known.has(manifest.path) && leaving.mayHold(manifest) !== 'no'
+    return { manifest, bytes: needed ? await readObject(files.store, manifest.path) : undefined }
+  })
+  const filtered: FilteredManifest[] = []
+  for await (const { manifest, bytes } of fetched) {
+    const same: FilteredManifest = { manifest, removed: [] }
+    const result =
+      known.get(manifest.path) ?? (bytes ? await filterManifest(files, manifest, bytes, leaving, output) : same)
+    known.set(manifest.path, result)
+    filtered.push(result)
+  }
+  return filtered
+}
+
+async function filterManifest(
   files: TableFiles,
   manifest: ManifestFile,
+  bytes: Uint8Array,
   leaving: LeavingFiles,
-  writer: ManifestWriter,
-  snapshotId: bigint,
+  { writer, snapshotId }: { readonly writer: ManifestWriter; readonly snapshotId: bigint },
 ): Promise<FilteredManifest> {
-  const mayHold = leaving.mayHold(manifest)
-  if (mayHold === 'no') return { manifest, removed: [] }
   const spec = files.spec(manifest.specId)
-  const bytes = await readObject(files.store, manifest.path)
   const leaves = ({ status, file, sequenceNumber }: ManifestEntry) =>
     status !== entryStatus.deleted && leaving.matches(file, sequenceNumber, manifest)
   // Most manifests lose nothing, and need not be decoded whole to know.
-  if (mayHold === 'paths' && !some(readManifest(bytes, manifest, spec, paths), leaves)) return { manifest, removed: [] }
+  const mayBeNone = leaving.mayHold(manifest) === 'paths'
+  if (mayBeNone && !some(readManifest(bytes, manifest, spec, paths), leaves)) return { manifest, removed: [] }
   const entries: NewManifestEntry[] = []
   const removed: DataFile[] = []
   for (const entry of readManifest(bytes, manifest, spec)) {

@@ -7,7 +7,7 @@ import { TableFiles } from '../manifest/table-files.js'
 import { mainTableBranch, refSnapshot, snapshotById } from '../metadata/metadata.js'
 import { checkAddedFiles, writeAddedFiles } from './added-files.js'
 import { conflict } from './conflict.js'
-import { type FilteredManifest, filterManifest } from './filtered-manifests.js'
+import { type FilteredManifest, filterManifests } from './filtered-manifests.js'
 import { leavingDeletes, namedByChange } from './leaving-files.js'
 import type { ChangedSince, MetadataChange, Producer } from './metadata-change.js'
 import { ManifestMerge } from './manifest-merge.js'
@@ -134,23 +134,15 @@ export class SnapshotProducer implements Producer {
       if (manifest.addedFiles !== 0 || manifest.existingFiles !== 0) live.push(manifest)
     }
     const named = namedByChange(this.change, files)
-    const data: FilteredManifest[] = []
-    for (const manifest of live.filter(({ content }) => content === 0)) {
-      let result = this.filtered.get(manifest.path)
-      if (!result) {
-        result = await filterManifest(files, manifest, named, this.writer, this.snapshotId)
-        this.filtered.set(manifest.path, result)
-      }
-      data.push(result)
-    }
+    const output = { writer: this.writer, snapshotId: this.snapshotId }
+    const ofKind = (kind: 0 | 1) => live.filter(({ content }) => content === kind)
+    const data = await filterManifests(files, ofKind(0), named, output, this.filtered)
     const paths = new Set(data.flatMap(({ removed }) => removed.map(({ path }) => path)))
     const leaving = leavingDeletes(named, this.change, {
       paths,
       leastSequenceNumber: paths.size > 0 ? leastSequenceNumber(files.metadata, data, this.change) : undefined,
     })
-    const deletes: FilteredManifest[] = []
-    for (const manifest of live.filter(({ content }) => content === 1))
-      deletes.push(await filterManifest(files, manifest, leaving, this.writer, this.snapshotId))
+    const deletes = await filterManifests(files, ofKind(1), leaving, output)
     const all = [...data, ...deletes]
     for (const { removed } of all) for (const file of removed) summary.removed(file)
     return all

@@ -11,7 +11,7 @@ import { indexById, type IndexedField } from '../schema/schema.js'
 import { type Primitive, parsePrimitive } from '../types/primitive.js'
 
 /** Enough to hide a store's latency behind the decoding, few enough to hold in memory. */
-const manifestsAhead = 4
+export const manifestsAhead = 4
 
 /** Reads a table's manifest lists and manifests. Files are immutable, so the small ones of one instance are kept. */
 export class TableFiles {
