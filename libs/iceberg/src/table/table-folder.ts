@@ -30,7 +30,7 @@ interface Version {
 export class TableFolder implements MaintainedTable {
   readonly store: ObjectStore
   private readonly folder: string
-  /** The one that was read last: of a long history, reading it takes time. */
+  /** The one that was read or written last: of a long history, reading it takes time. */
   private last: Version | undefined
 
   constructor(store: ObjectStore, folder: string) {
@@ -58,6 +58,7 @@ export class TableFolder implements MaintainedTable {
         throw new PhloError('PHLO_UNSUPPORTED', 'A table that is kept in its own folder cannot be moved')
       if (await this.put(number + 1, serializeMetadata(next))) {
         await this.hint(number + 1)
+        this.last = { number: number + 1, key: this.key(number + 1), metadata: next }
         return next
       }
     }
