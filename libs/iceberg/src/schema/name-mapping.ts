@@ -1,4 +1,11 @@
-import type { IcebergSchema, IcebergType, NestedField, TableMetadata, TableUpdate } from '@phlo/ports'
+import {
+  type IcebergSchema,
+  type IcebergType,
+  isPhloError,
+  type NestedField,
+  type TableMetadata,
+  type TableUpdate,
+} from '@phlo/ports'
 import { invalid } from '../invalid.js'
 import { parseJson, sameJson, serializeJson } from '../metadata/json.js'
 import { currentSchema } from '../metadata/metadata.js'
@@ -132,9 +139,17 @@ function updateFields(
   return [...kept, ...added.map((field) => mappedField(field.id, field.name, field.type))]
 }
 
-/** What keeps the table's mapping, when it has one, in step with a new schema. Throws PHLO_ICEBERG_INVALID. */
+/**
+ * What keeps the table's mapping, when it has one, in step with a new schema. A text that is no mapping stays as it is:
+ * whoever reads a file by it is told, and columns can change nevertheless.
+ */
 export function mappingUpdates(metadata: TableMetadata, after: IcebergSchema): TableUpdate[] {
-  const mapping = tableNameMapping(metadata)
+  let mapping: NameMapping | undefined
+  try {
+    mapping = tableNameMapping(metadata)
+  } catch (error) {
+    if (!isPhloError(error, 'PHLO_ICEBERG_INVALID')) throw error
+  }
   if (!mapping) return []
   const updated = updateNameMapping(mapping, currentSchema(metadata), after)
   if (sameJson(mapping, updated)) return []

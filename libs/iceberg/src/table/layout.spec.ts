@@ -42,6 +42,12 @@ describe('the layout of a table', () => {
     expect((await tables.load('t')).schema).toEqual(table.schema)
   })
 
+  it('changes its columns beside a name mapping that nobody can read', async () => {
+    await table.setProperties({ [nameMappingProperty]: '{' })
+    await table.updateSchema((update) => update.addColumn('note', 'string'))
+    expect([names().length, table.metadata.properties?.[nameMappingProperty]]).toEqual([3, '{'])
+  })
+
   it('changes its partitioning and order, while files of older ones stay readable', async () => {
     await table.append([dataFile('a', 1)])
     await table.updateSpec((update) => update.removeField('day').addField({ column: 'id', transform: 'bucket[4]' }))
