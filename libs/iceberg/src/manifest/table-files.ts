@@ -2,6 +2,7 @@ import type { IcebergSchema, ObjectStore, Snapshot, TableMetadata } from '@phlo/
 import type { ManifestEntry, ManifestFile } from './data-file.js'
 import { invalid } from '../invalid.js'
 import { readManifest, type ManifestProjection } from './manifest-reader.js'
+import { manifestLine } from './manifest-line.js'
 import { readManifestList } from './manifest-list.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { readAhead } from './read-ahead.js'
@@ -31,9 +32,12 @@ export class TableFiles {
 
   /** The manifests of a snapshot, in its own order. */
   async manifests(snapshot: Snapshot): Promise<ManifestFile[]> {
-    const location = snapshot['manifest-list']
-    if (location === undefined) throw invalid(`snapshot ${snapshot['snapshot-id']}`, 'has no manifest list')
-    return readManifestList(await readObject(this.store, location), location)
+    const { 'snapshot-id': id, 'manifest-list': location, manifests } = snapshot
+    if (location !== undefined) return readManifestList(await readObject(this.store, location), location)
+    if (!manifests) throw invalid(`snapshot ${id}`, 'has no manifest list')
+    const lines: ManifestFile[] = []
+    for (const path of manifests) lines.push(manifestLine(await readObject(this.store, path), path, id))
+    return lines
   }
 
   async *entries(manifest: ManifestFile, projection?: ManifestProjection): AsyncGenerator<ManifestEntry> {
