@@ -24,7 +24,15 @@ const integerTypes = new Set([
   'USMALLINT',
   'UINTEGER',
 ])
-const textTypes = new Set(['VARCHAR', 'DATE', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE', 'UUID'])
+/** Texts that a cast reads as a whole; of others DuckDB drops the time of a date, or the offset of a timestamp. */
+const wholeTexts: Readonly<Record<string, RegExp>> = {
+  VARCHAR: /^/,
+  UUID: /^/,
+  DATE: /^\d{4}-\d{2}-\d{2}$/,
+  TIME: /^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$/,
+  TIMESTAMP: /^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$/,
+  'TIMESTAMP WITH TIME ZONE': /^/,
+}
 
 /** The constant that an expression is, if it certainly is one. */
 export function constantOf(node: ExpressionNode, parameters: readonly SqlParameter[]): SqlConstant | undefined {
@@ -72,7 +80,8 @@ function ofValue(type: TypeNode, value: unknown): SqlConstant | undefined {
 
 function castTo(constant: SqlConstant, type: string): SqlConstant | undefined {
   if (constant.kind === 'null') return constant
-  if (constant.kind === 'text' && textTypes.has(type)) return { kind: 'typed', type, text: constant.text }
+  if (constant.kind === 'text' && wholeTexts[type]?.test(constant.text) === true)
+    return { kind: 'typed', type, text: constant.text }
   const wide = type === 'BIGINT' || type === 'HUGEINT' || type === 'INTEGER'
   if (constant.kind === 'integer' && wide) {
     // Beyond its range the statement fails, which is not for a filter to hide.

@@ -55,6 +55,8 @@ describe('conditions of a statement', () => {
       ["d >= DATE '2024-01-08'", 3],
       ["ts >= TIMESTAMP '2024-01-09'", 2],
       ["ts < '2024-01-02'", 1],
+      // DuckDB drops the time here.
+      ["ts >= DATE '2024-01-09 23:00'", 10],
       ["ts >= DATE '2024-01-09'", 2],
       ['id = 37', 1],
       ['id::INT = 37', 10],
