@@ -183,6 +183,14 @@ describe('table register and add-files', () => {
   }, 60_000)
 })
 
+describe('table dangling-deletes', () => {
+  it('tells that there are none', async () => {
+    const args = ['table', 'dangling-deletes', 'bronze.orders']
+    expect(await project.succeed([...args, '--dry-run'])).toBe('Would remove 0 of 0 delete files of bronze.orders\n')
+    expect(await json(args)).toEqual({ table: 'bronze.orders', removed: 0, bytes: 0 })
+  })
+})
+
 describe('help', () => {
   it('shows every command in use', async () => {
     const commands = (await project.succeed(['table', '--help'])).split('Commands:\n')[1] ?? ''

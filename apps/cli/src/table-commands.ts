@@ -228,4 +228,17 @@ export function addTableCommands(
         (await import('./commands/table/add-files.js')).addFiles(context, globals(), name, files, options),
       ),
     )
+
+  table
+    .command('dangling-deletes')
+    .description('take delete files out of a table that delete no row any more')
+    .argument('<table>', 'namespace.name')
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText('after', examples('phlo table dangling-deletes bronze.flights --dry-run'))
+    .action((name: string, options: { ref: string; dryRun?: boolean }) =>
+      run(async () =>
+        (await import('./commands/table/dangling-deletes.js')).danglingDeletes(context, globals(), name, options),
+      ),
+    )
 }

@@ -152,3 +152,10 @@ export {
 } from './maintenance/rewrite-manifests.js'
 export { type ColumnRange, filePartition } from './register/file-partition.js'
 export { findTable, type FoundTable } from './register/register-table.js'
+export {
+  type DanglingOptions,
+  type DanglingPlan,
+  type DanglingResult,
+  planDanglingDeletes,
+  removeDanglingDeletes,
+} from './maintenance/dangling-deletes.js'
