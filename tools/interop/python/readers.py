@@ -10,7 +10,7 @@ import math
 import sys
 import traceback
 import uuid
-from datetime import timezone
+from datetime import datetime, timedelta, timezone
 
 import duckdb
 import duckdb_extension_avro
@@ -64,6 +64,8 @@ def canonical(value, type_):
     if isinstance(type_, t.TimestamptzType):
         assert value.tzinfo is not None
         return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    if isinstance(type_, t.TimestampNanoType):
+        return nanoseconds(value)
     if isinstance(type_, t.UUIDType):
         return str(uuid.UUID(bytes=value) if isinstance(value, bytes) else uuid.UUID(str(value)))
     if isinstance(type_, (t.BinaryType, t.FixedType)):
@@ -86,7 +88,18 @@ def canonical_physical(value, type_):
     return canonical(value, type_)
 
 
+def nanoseconds(value):
+    """ISO 8601 with nine digits, of nanoseconds since 1970."""
+    seconds, rest = divmod(value, 1_000_000_000)
+    return f"{(datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat()}.{rest:09d}"
+
+
 def canonical_rows(arrow, schema):
+    for field in schema.fields:
+        # Python's own times end at microseconds.
+        if isinstance(field.field_type, t.TimestampNanoType):
+            index = arrow.schema.get_field_index(field.name)
+            arrow = arrow.set_column(index, field.name, arrow.column(index).cast(pa.int64()))
     rows = [
         {f.name: canonical(row[f.name], f.field_type) for f in schema.fields} for row in arrow.to_pylist()
     ]
@@ -491,7 +504,7 @@ def logical(value, type_):
         return [logical(item, type_.element_type) for item in value]
     if isinstance(type_, t.MapType):
         return [(logical(k, type_.key_type), logical(v, type_.value_type)) for k, v in value]
-    from datetime import date, datetime, time
+    from datetime import date, time
 
     if isinstance(type_, t.DateType):
         return date.fromisoformat(value)
