@@ -37,7 +37,8 @@ export const upsert: BenchCase = {
       for (const mode of modes) {
         participants.push(
           duckdbUpsert(nameOf('duckdb', size, mode), mode, work, workplace),
-          phloUpsert(nameOf('phlo', size, mode), mode, work, lake, workplace),
+          phloUpsert(nameOf('phlo', size, mode), 'ingestion', mode, work, lake, workplace),
+          phloUpsert(nameOf('phlo-sql', size, mode), 'statement', mode, work, lake, workplace),
         )
       }
       // Of ten times as many rows it does not come to an end in minutes.

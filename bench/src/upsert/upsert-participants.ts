@@ -41,11 +41,23 @@ export async function upsertLake(workplace: Workplace, name: string, { base, cha
   return path.join(project.folder, '.phlo', 'lake')
 }
 
-export function phloUpsert(name: string, mode: Mode, upsert: Upsert, lake: string, workplace: Workplace): Participant {
+/** Either the ingestion engine takes the file of changes in, or a statement merges them from a table. */
+export function phloUpsert(
+  name: string,
+  way: 'ingestion' | 'statement',
+  mode: Mode,
+  upsert: Upsert,
+  lake: string,
+  workplace: Workplace,
+): Participant {
   const script = fileURLToPath(new URL('../scripts/upsert-phlo.js', import.meta.url))
-  const what = `Phlo: MERGE INTO by the query engine, ${mode}, committed`
+  const what =
+    way === 'ingestion'
+      ? `Phlo: the file taken in with the strategy merge, ${mode}, committed`
+      : `Phlo: MERGE INTO from another table, ${mode}, committed`
   return participant(name, what, upsert, workplace, async (folder) => {
-    const args = ['--lake', lake, '--scratch', folder, '--mode', mode]
+    const changes = way === 'ingestion' ? ['--changes', upsert.changes.path] : []
+    const args = ['--lake', lake, '--scratch', folder, '--mode', mode, ...changes]
     const finished = await runProcess(process.execPath, [script, ...args], { watch: true })
     return { finished, told: JSON.parse(finished.stdout) as Told }
   })
