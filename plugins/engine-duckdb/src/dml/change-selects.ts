@@ -1,10 +1,17 @@
 import { currentSchema } from '@phlo/iceberg'
-import { formatIdentifier, type NestedField, type TableIdentifier, type TableMetadata } from '@phlo/ports'
+import {
+  type ColumnSchema,
+  formatIdentifier,
+  type NestedField,
+  type TableIdentifier,
+  type TableMetadata,
+} from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import { duckdbType } from '../duckdb-types.js'
 import { lineageFields } from '../reading/rows-select.js'
 import type { Assignment, ChangeStatement, MergeAction, MergeClause, Span } from './change-statement.js'
-import { assigned, defaultValue, withRequired } from './column-values.js'
+import { assigned, withRequired } from './column-values.js'
+import { writeDefault } from '../reading/constants.js'
 import type { SqlComposer, SqlPart } from './composed-sql.js'
 import { requireColumn, separated } from './insert-rows.js'
 import type { TreeNode } from './statement-parts.js'
@@ -73,8 +80,9 @@ export function deletedRows(statement: Extract<ChangeStatement, { kind: 'delete'
 export interface MergeSource {
   /** The name that expressions know it by. */
   readonly alias: string
-  /** Its columns' names. */
-  readonly columns: readonly string[]
+  /** What stands behind FROM. */
+  readonly from: SqlPart
+  readonly columns: readonly ColumnSchema[]
 }
 
 /** The name by which a table in FROM is known, or `undefined` for a join. */
@@ -120,7 +128,7 @@ export function mergedRows(
     cases,
     ` ELSE CAST(NULL AS STRUCT(${[`${actionColumn} INTEGER`, ...types].join(', ')})) END AS ${changeColumn}`,
     ` FROM ${changed.from} ${joinOf(clauses)} JOIN (SELECT *, TRUE AS ${sourceMark} FROM `,
-    statement.source,
+    source.from,
     `) AS ${given} ON `,
     condition,
     `) WHERE ${changeColumn} IS NOT NULL`,
@@ -176,8 +184,8 @@ function clauseValues(
 ): Map<NestedField, SqlPart> | undefined {
   const { fields } = currentSchema(changed.metadata)
   const fromSource = (field: NestedField): SqlPart | undefined => {
-    const name = source.columns.find((column) => column.toLowerCase() === field.name.toLowerCase())
-    return name === undefined ? undefined : assigned(field, `${identifier(source.alias)}.${identifier(name)}`)
+    const column = source.columns.find(({ name }) => name.toLowerCase() === field.name.toLowerCase())
+    return column && assigned(field, `${identifier(source.alias)}.${identifier(column.name)}`)
   }
   if (action.kind === 'update') {
     if (action.assignments) return assignedValues(composer, action.assignments, changed)
@@ -185,7 +193,7 @@ function clauseValues(
   }
   if (action.kind !== 'insert') return undefined
   const { columns, values } = action
-  if (!values) return new Map(fields.map((field) => [field, fromSource(field) ?? defaultValue(field)]))
+  if (!values) return new Map(fields.map((field) => [field, fromSource(field) ?? writeDefault(field)]))
   const wanted = columns?.map((column) => requireColumn(fields, changed.table, column, composer)) ?? fields
   if (wanted.length !== values.length)
     throw composer.error(span, `${wanted.length} columns are to be given, but there are ${values.length} values`)
@@ -193,7 +201,7 @@ function clauseValues(
   return new Map(
     fields.map((field) => {
       const value = values[wanted.indexOf(field)]
-      return [field, value ? assigned(field, value) : defaultValue(field)]
+      return [field, value ? assigned(field, value) : writeDefault(field)]
     }),
   )
 }
@@ -211,7 +219,7 @@ function assignedValues(
   return new Map(
     assignments.map(({ column, value }) => {
       const field = requireColumn(fields, table, column, composer)
-      return [field, value ? assigned(field, value) : defaultValue(field)]
+      return [field, value ? assigned(field, value) : writeDefault(field)]
     }),
   )
 }

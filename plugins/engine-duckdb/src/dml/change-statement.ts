@@ -66,6 +66,13 @@ export interface ColumnPath {
   readonly span: Span
 }
 
+/** A column or transform to sort by. */
+export interface SortItem {
+  readonly by: Span
+  readonly descending: boolean
+  readonly nullsFirst?: boolean
+}
+
 export type TableAlteration =
   | ({ readonly kind: 'add-column'; readonly at: ColumnPath; readonly ifNotExists: boolean } & Omit<
       ColumnDefinition,
@@ -77,6 +84,9 @@ export type TableAlteration =
   | { readonly kind: 'set-required'; readonly at: ColumnPath; readonly required: boolean }
   | { readonly kind: 'set-default'; readonly at: ColumnPath; readonly value: Span | undefined }
   | { readonly kind: 'set-doc'; readonly at: ColumnPath | undefined; readonly doc: string | undefined }
+  /** Columns and transforms as they are written, for instance `bucket(4, id)`; none for a table without. */
+  | { readonly kind: 'set-partitioning'; readonly by: readonly Span[] }
+  | { readonly kind: 'set-sort-order'; readonly by: readonly SortItem[] }
   | { readonly kind: 'set-properties'; readonly properties: Properties }
   | { readonly kind: 'remove-properties'; readonly names: readonly string[] }
 
@@ -99,6 +109,7 @@ export type ChangeStatement =
       readonly columns: readonly ColumnDefinition[] | undefined
       /** Transforms as they are written, for instance `bucket(4, id)`. */
       readonly partitionedBy: readonly Span[]
+      readonly sortedBy: readonly SortItem[]
       readonly properties: Properties
       readonly query: Span | undefined
     }

@@ -8,15 +8,6 @@ export function assigned(field: NestedField, value: SqlPart): SqlPart {
   return ['CAST((', value, `) AS ${duckdbType(field.type)})`]
 }
 
-/** What a column holds that a statement gives no value. Spec: "Default values", `write-default`. */
-export function defaultValue(field: NestedField): string {
-  const value = field['write-default']
-  const type = duckdbType(field.type)
-  if (value === undefined || value === null || typeof value === 'object') return `CAST(NULL AS ${type})`
-  if (type === 'BLOB') return `from_hex(${literal(String(value))})`
-  return `CAST(${literal(String(value))} AS ${type})`
-}
-
 /** The rows, and an error for a NULL in a column that must have a value. */
 export function withRequired(schema: Pick<IcebergSchema, 'fields'>, table: TableIdentifier, rows: SqlPart): SqlPart {
   if (!schema.fields.some(({ required }) => required)) return rows

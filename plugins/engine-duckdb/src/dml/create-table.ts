@@ -1,10 +1,10 @@
-import type { FormatVersion, PartitionColumn } from '@phlo/iceberg'
+import type { FormatVersion, PartitionColumn, SortColumn } from '@phlo/iceberg'
 import type { ColumnSchema, RowSchema } from '@phlo/ports'
 import type { Connection } from '../duckdb-host.js'
 import { columnOfResult } from '../duckdb-types.js'
 import { parsePartitionBy } from '../tables/partition-by.js'
 import { resultColumns, resultSchema } from '../tables/result-schema.js'
-import type { ChangeStatement, ColumnDefinition, Span } from './change-statement.js'
+import type { ChangeStatement, ColumnDefinition, SortItem, Span } from './change-statement.js'
 import type { SqlComposer } from './composed-sql.js'
 
 type Create = Extract<ChangeStatement, { kind: 'create' }>
@@ -13,6 +13,7 @@ type Create = Extract<ChangeStatement, { kind: 'create' }>
 export interface TableDefinition {
   readonly rows: RowSchema
   readonly partitioning: readonly PartitionColumn[]
+  readonly sortOrder: readonly SortColumn[]
   readonly properties: Readonly<Record<string, string>>
   readonly formatVersion?: FormatVersion
 }
@@ -27,18 +28,43 @@ export async function tableDefinition(
   const rows = statement.query
     ? await rowsOfQuery(connection, composer, statement.query)
     : await rowsOfColumns(connection, composer, statement.columns ?? [])
-  const partitioning = statement.partitionedBy.map((span) => {
-    const wanted = parsePartitionBy(composer.textOf(span))
-    const column = rows.columns.find(({ name }) => name.toLowerCase() === wanted.column.toLowerCase())
-    if (!column) throw composer.error(span, `There is no column ${wanted.column} to partition by`)
-    return { ...wanted, column: column.name }
-  })
+  const named = rows.columns
+  const partitioning = partitionColumns(composer, statement.partitionedBy, named)
+  const sortOrder = sortColumns(composer, statement.sortedBy, named)
   return {
     rows,
     partitioning,
+    sortOrder,
     properties,
     ...(version !== undefined && { formatVersion: formatVersion(statement, composer, version) }),
   }
+}
+
+/** What PARTITIONED BY says, of columns that there are. */
+export function partitionColumns(
+  composer: SqlComposer,
+  spans: readonly Span[],
+  columns: readonly { readonly name: string }[],
+): PartitionColumn[] {
+  return spans.map((span) => {
+    const wanted = parsePartitionBy(composer.textOf(span))
+    const column = columns.find(({ name }) => name.toLowerCase() === wanted.column.toLowerCase())
+    if (!column) throw composer.error(span, `There is no column ${wanted.column}`)
+    return { ...wanted, column: column.name }
+  })
+}
+
+/** What SORTED BY says, of columns that there are. */
+export function sortColumns(
+  composer: SqlComposer,
+  items: readonly SortItem[],
+  columns: readonly { readonly name: string }[],
+): SortColumn[] {
+  return items.map(({ by, descending, nullsFirst = !descending }): SortColumn => ({
+    ...(partitionColumns(composer, [by], columns)[0] as PartitionColumn),
+    direction: descending ? 'desc' : 'asc',
+    nullOrder: nullsFirst ? 'nulls-first' : 'nulls-last',
+  }))
 }
 
 function formatVersion({ target }: Create, composer: SqlComposer, text: string): FormatVersion {
@@ -67,7 +93,7 @@ async function rowsOfColumns(
 }
 
 /** The column that a definition describes. Throws PHLO_SQL_INVALID, PHLO_SCHEMA_TYPE_MISMATCH. */
-async function columnOf(
+export async function columnOf(
   connection: Connection,
   composer: SqlComposer,
   { column, type, required, doc }: Omit<ColumnDefinition, 'defaultValue'>,

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
+import { readdir } from 'node:fs/promises'
 import { planScan } from '@phlo/iceberg'
+import { PhloError } from '@phlo/ports'
 import { table, TestLake } from '../testing/lake.js'
 
 let lake: TestLake
@@ -172,4 +174,58 @@ describe.each([
       { id: 2, name: 'y', part: 2 },
     ])
   })
+})
+
+it('files that certainly hold no row in question are not opened', async () => {
+  await run(
+    'CREATE TABLE a.t PARTITIONED BY (part) AS SELECT range::INT AS id, (range // 10)::INT AS part FROM range(30)',
+  )
+  await run('CREATE TABLE a.s AS SELECT 5 AS id, 0 AS part UNION ALL SELECT 100, 0')
+  for (const { file } of await tasks())
+    if (file.partition[0] !== 0) await lake.store.delete([lake.store.key(file.path) as string])
+  expect(await run('UPDATE a.t SET id = id WHERE part < $1', [1])).toMatchObject({ updated: 10 })
+  expect(await run('DELETE FROM a.t AS x WHERE x.id = 3')).toMatchObject({ deleted: 1 })
+  for (const condition of ['USING (id, part)', 'ON s.part = t.part AND t.id = s.id'])
+    expect(
+      await run(
+        `MERGE INTO a.t AS t USING a.s AS s ${condition} WHEN MATCHED THEN UPDATE WHEN NOT MATCHED THEN DO NOTHING`,
+      ),
+    ).toMatchObject({ updated: 1 })
+  expect(
+    await run('MERGE INTO a.t USING (SELECT 4 AS id, 0 AS part) AS s ON s.id = t.id WHEN MATCHED THEN DELETE'),
+  ).toMatchObject({ deleted: 1 })
+  await expect(run('DELETE FROM a.t WHERE part >= 0')).rejects.toMatchObject({ code: 'PHLO_OBJECT_NOT_FOUND' })
+})
+
+it('a write that fails leaves the table as it was, and nothing staged', async () => {
+  await run('CREATE TABLE a.t AS SELECT range::INT AS id FROM range(3)')
+  const putFile = lake.store.putFile.bind(lake.store)
+  const put = lake.store.put.bind(lake.store)
+  let failures = 0
+  for (const sql of ['INSERT INTO a.t VALUES (7)', 'UPDATE a.t SET id = id + 1', 'DELETE FROM a.t WHERE id = 1']) {
+    for (let writes = 0; ; writes++) {
+      let left = writes
+      const fail = () => {
+        if (left-- === 0) throw new PhloError('PHLO_STORAGE_FAILED', 'the disk is gone')
+      }
+      const before = await rows()
+      lake.store.putFile = (...args) =>
+        Promise.resolve()
+          .then(fail)
+          .then(() => putFile(...args))
+      lake.store.put = (...args) =>
+        Promise.resolve()
+          .then(fail)
+          .then(() => put(...args))
+      const error: unknown = await run(sql).catch((thrown: unknown) => thrown)
+      Object.assign(lake.store, { putFile, put })
+      const staged = await readdir(`${lake.folder}/tmp`)
+      expect(staged.filter((name) => name !== 'q' && name !== 'i')).toEqual([])
+      if (left >= 0) break
+      failures++
+      expect(error).toMatchObject({ code: 'PHLO_STORAGE_FAILED' })
+      expect(await rows()).toEqual(before)
+    }
+  }
+  expect(failures).toBeGreaterThan(6)
 })

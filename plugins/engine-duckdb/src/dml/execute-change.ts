@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { currentSchema, planScan, type ScanTask, TableTransaction } from '@phlo/iceberg'
+import { currentSchema, type Expression, TableTransaction } from '@phlo/iceberg'
 import {
   type Catalog,
   type ExecuteOptions,
@@ -18,7 +18,8 @@ import { commitTables, everyFile, type OpenTable, openTable, replacing } from '.
 import { LakeViews } from '../tables/lake-views.js'
 import { findTable, loadTable } from '../tables/load-table.js'
 import { ParquetWriter, storeFiles } from '../tables/parquet-writer.js'
-import { resultColumns } from '../tables/result-schema.js'
+import { resultSchema } from '../tables/result-schema.js'
+import { TableAlterer } from './alter-table.js'
 import {
   actionColumn,
   aliasOf,
@@ -26,6 +27,7 @@ import {
   comingRows,
   deletedRows,
   mergedRows,
+  type MergeSource,
   rowAction,
   updatedRows,
 } from './change-selects.js'
@@ -35,7 +37,9 @@ import { tableDefinition } from './create-table.js'
 import { insertedRows } from './insert-rows.js'
 import { readChangeStatement } from './read-statement.js'
 import { isolationLevel, RowChangeWriter, rowsOf, writeMode } from './row-changes.js'
-import { inspectParts, type TreeNode } from './statement-parts.js'
+import { keyRanges } from './merge-keys.js'
+import { inspectParts, type InspectedParts, type TreeNode } from './statement-parts.js'
+import { targetFilter } from './target-filter.js'
 import { positionColumn, TargetRows, taskColumn } from './target-rows.js'
 
 type Of<Kind extends ChangeStatement['kind']> = Extract<ChangeStatement, { kind: Kind }>
@@ -84,7 +88,7 @@ export class ChangeExecution {
     try {
       await views.attach(parts.tables, this.options.ref === undefined ? {} : { ref: this.options.ref })
       await mkdir(this.folder, { recursive: true })
-      const outcome = await this.dispatch(statement, parts.tree)
+      const outcome = await this.dispatch(statement, parts)
       return {
         table: statement.target.table,
         inserted: 0,
@@ -101,19 +105,19 @@ export class ChangeExecution {
     }
   }
 
-  private async dispatch(statement: ChangeStatement, tree: TreeNode | undefined): Promise<Outcome> {
+  private async dispatch(statement: ChangeStatement, parts: InspectedParts): Promise<Outcome> {
     switch (statement.kind) {
       case 'insert':
-        return this.insert(statement, tree)
+        return this.insert(statement, parts.tree)
       case 'create':
         return this.create(statement)
       case 'update':
       case 'delete':
       case 'merge':
-        return this.change(statement, tree)
+        return this.change(statement, parts)
       case 'truncate':
         return {
-          ...(await this.change({ ...statement, kind: 'delete', using: undefined, where: undefined }, tree)),
+          ...(await this.change({ ...statement, kind: 'delete', using: undefined, where: undefined }, parts)),
           operation: 'truncate',
         }
       case 'drop':
@@ -176,6 +180,11 @@ export class ChangeExecution {
       transaction.replaceLayout(definition.rows, definition.partitioning)
       transaction.setProperties(definition.properties)
     }
+    if (existing || definition.sortOrder.length > 0) transaction.replaceSortOrder(definition.sortOrder)
+    for (const { column, defaultValue: value } of statement.columns ?? []) {
+      const at = { path: [column.name], span: column.span }
+      if (value) await this.alterer(table).apply({ kind: 'set-default', at, value })
+    }
     if (statement.query) {
       const { fields } = currentSchema(transaction.metadata)
       const names = fields.map((_, index) => `_phlo_${index}`)
@@ -192,34 +201,36 @@ export class ChangeExecution {
   }
 
   /** UPDATE, DELETE and MERGE: finds the rows, then writes what becomes of their files. */
-  private async change(statement: Of<'update' | 'delete' | 'merge'>, tree: TreeNode | undefined): Promise<Outcome> {
+  private async change(statement: Of<'update' | 'delete' | 'merge'>, parts: InspectedParts): Promise<Outcome> {
     const table = await this.open(statement)
     const { metadata } = table.transaction
     const mode = writeMode(metadata, statement.kind)
-    const tasks: ScanTask[] = []
-    for await (const task of planScan(this.store, metadata)) tasks.push(task)
-    const target = new TargetRows(this.connection, this.store, metadata, table.identifier, tasks)
+    const target = new TargetRows(this.connection, this.store, metadata, table.identifier)
     try {
-      const { alias } = statement.target
-      const changed: ChangedTable = {
-        table: statement.target.table,
-        metadata,
-        from: await target.attach(alias, statement.kind !== 'delete'),
-        alias: alias ?? statement.target.table.name,
-      }
-      const changes = `changes_${randomUUID().replaceAll('-', '')}`
-      await this.collect(changes, await this.changedRows(statement, changed, tree))
+      const { alias, table: name } = statement.target
+      const changed: ChangedTable = { table: name, metadata, from: target.from(alias), alias: alias ?? name.name }
+      const { rows, ranges } = await this.changedRows(statement, changed, parts)
+      const composed = this.composer.compose(rows)
+      const condition = await targetFilter(this.connection, composed, target.database, metadata)
+      const filter =
+        condition && ranges ? ({ op: 'and', left: condition, right: ranges } as const) : (condition ?? ranges)
+      await target.plan(filter)
+      await target.attach(statement.kind !== 'delete')
+      const changes = await this.collect(composed)
       const counts = await this.countChanges(changes)
-      const coming = this.composer.compose(comingRows(changes, changed)).text
       const outcome = { operation: statement.kind, ...counts }
       if (counts.inserted + counts.updated + counts.deleted === 0) return outcome
       const staged = await new RowChangeWriter(this.connection, this.store, this.writer, metadata).write(
         target,
         {
           leaving: `SELECT ${taskColumn}, ${positionColumn} FROM ${changes} WHERE ${positionColumn} IS NOT NULL`,
-          ...(counts.inserted + counts.updated > 0 && { coming }),
+          ...(counts.inserted + counts.updated > 0 && {
+            coming: this.composer.compose(comingRows(changes, changed)).text,
+          }),
         },
         mode,
+        // A missing value is the statement's fault, wherever it is found.
+        (copy) => this.connection.run(copy, { sql: this.sql, placeOf: () => undefined }),
       )
       const snapshotId = await table.transaction.addSnapshot({
         add: staged.add,
@@ -227,6 +238,7 @@ export class ChangeExecution {
         validation: {
           isolation: isolationLevel(metadata, statement.kind),
           referencedPaths: staged.referencedPaths,
+          ...(filter && { filter }),
         },
         ...(this.options.summary && { summary: this.options.summary }),
       })
@@ -243,34 +255,47 @@ export class ChangeExecution {
     }
   }
 
+  /** A SELECT of the changes, and the ranges of keys that rows have to lie within to be among them. */
   private async changedRows(
     statement: Of<'update' | 'delete' | 'merge'>,
     changed: ChangedTable,
-    tree: TreeNode | undefined,
-  ): Promise<SqlPart> {
-    if (statement.kind === 'update') return updatedRows(this.composer, statement, changed)
-    if (statement.kind === 'delete') return deletedRows(statement, changed)
-    const alias = aliasOf(tree as TreeNode)
+    { tree, on }: InspectedParts,
+  ): Promise<{ readonly rows: SqlPart; readonly ranges?: Expression | undefined }> {
+    if (statement.kind === 'update') return { rows: updatedRows(this.composer, statement, changed) }
+    if (statement.kind === 'delete') return { rows: deletedRows(statement, changed) }
+    const source = await this.mergeSource(statement, tree as TreeNode)
+    return {
+      rows: mergedRows(this.composer, statement, changed, source),
+      ranges: await keyRanges(this.connection, this.composer, statement, changed, source, on),
+    }
+  }
+
+  /** What MERGE reads; worked out once, unless it is a table. */
+  private async mergeSource(statement: Of<'merge'>, tree: TreeNode): Promise<MergeSource> {
+    const alias = aliasOf(tree)
     if (alias === undefined)
       throw this.composer.error(statement.source, 'The source needs a name', 'Write (SELECT …) AS source.')
     const described = this.composer.compose(['SELECT * FROM ', statement.source])
-    const columns = await resultColumns(this.connection, described.text, {
+    const { columns } = await resultSchema(this.connection, described.text, {
       ...described.statement,
       ran: described.text,
     })
-    return mergedRows(this.composer, statement, changed, { alias, columns: columns.map(({ name }) => name) })
+    if (tree.type === 'BASE_TABLE' && !tree['sample']) return { alias, from: statement.source, columns }
+    const name = temporaryName('source')
+    await this.runComposed(`CREATE TEMP TABLE ${name} AS ${described.text}`, described)
+    return { alias, from: name, columns }
   }
 
-  /** Keeps what the statement does in a temporary table, so that it is worked out once. */
-  private async collect(changes: string, select: SqlPart): Promise<void> {
-    const composed = this.composer.compose(select)
+  /** Keeps what the statement does in a temporary table, so that it is worked out once. Returns its name. */
+  private async collect(composed: ComposedSql): Promise<string> {
+    const changes = temporaryName('changes')
     await this.runComposed(`CREATE TEMP TABLE ${changes} AS ${composed.text}`, composed)
     const [twice] = await this.connection.run(
       `SELECT count(*) AS rows FROM (SELECT 1 FROM ${changes} WHERE ${positionColumn} IS NOT NULL ` +
         `GROUP BY ${taskColumn}, ${positionColumn} HAVING count(*) > 1)`,
     )
     const rows = Number(twice?.['rows'])
-    if (rows === 0) return
+    if (rows === 0) return changes
     throw new PhloError(
       'PHLO_MERGE_AMBIGUOUS',
       `${rows} ${rows === 1 ? 'row of the table is' : 'rows of the table are'} matched by several rows of the source`,
@@ -302,13 +327,17 @@ export class ChangeExecution {
     const found = await findTable(this.catalog, statement.target.table, this.options.ref)
     if (!found && statement.ifExists) return { operation: 'alter' }
     const table = await this.open(statement)
-    const { alteration } = statement
-    if (alteration.kind === 'set-properties') table.transaction.setProperties(alteration.properties)
-    else if (alteration.kind === 'set-doc' && !alteration.at)
-      table.transaction.setProperties({ comment: alteration.doc ?? '' })
-    else throw new PhloError('PHLO_UNSUPPORTED', `ALTER TABLE cannot ${alteration.kind} yet`)
+    await this.alterer(table).apply(statement.alteration)
     await this.commit([table])
     return { operation: 'alter' }
+  }
+
+  private alterer(table: OpenTable): TableAlterer {
+    return new TableAlterer(this.connection, this.composer, table, async () => {
+      const target = new TargetRows(this.connection, this.store, table.transaction.metadata, table.identifier)
+      await target.plan(undefined)
+      return target.select()
+    })
   }
 
   private async open({ target }: Pick<ChangeStatement, 'target'>): Promise<OpenTable> {
@@ -337,4 +366,9 @@ export class ChangeExecution {
       ...(properties && { properties }),
     }
   }
+}
+
+/** A name that no statement of a user can use. */
+function temporaryName(what: string): string {
+  return `phlo_${what}_${randomUUID().replaceAll('-', '')}`
 }

@@ -4,7 +4,8 @@ import { identifier } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { resultColumns } from '../tables/result-schema.js'
 import type { ChangeStatement, NamedColumn, Span } from './change-statement.js'
-import { assigned, defaultValue, withRequired } from './column-values.js'
+import { assigned, withRequired } from './column-values.js'
+import { writeDefault } from '../reading/constants.js'
 import type { SqlComposer, SqlPart } from './composed-sql.js'
 import { readValues } from './read-statement.js'
 import type { TreeNode } from './statement-parts.js'
@@ -45,7 +46,7 @@ export async function insertedRows(
     if (wanted.indexOf(field) !== index) throw composer.error(column.span, `${column.name} is named twice`)
   })
   if (!statement.query) {
-    const values = schema.fields.map((field) => `${defaultValue(field)} AS ${identifier(field.name)}`)
+    const values = schema.fields.map((field) => `${writeDefault(field)} AS ${identifier(field.name)}`)
     return withRequired(schema, table, `SELECT ${values.join(', ')}`)
   }
   const { query } = statement
@@ -61,7 +62,7 @@ export async function insertedRows(
   if (new Set(targets).size !== targets.length) throw composer.error(query, 'Two columns of the rows have one name')
   const columns = schema.fields.map((field) => {
     const index = targets.indexOf(field)
-    return [index < 0 ? defaultValue(field) : assigned(field, `_phlo_${index}`), ` AS ${identifier(field.name)}`]
+    return [index < 0 ? writeDefault(field) : assigned(field, `_phlo_${index}`), ` AS ${identifier(field.name)}`]
   })
   const names = given.map((_, index) => `_phlo_${index}`)
   const rows: SqlPart = ['SELECT ', separated(columns), ' FROM (', source, `) AS _phlo_rows(${names.join(', ')})`]
@@ -97,7 +98,7 @@ function castValues(composer: SqlComposer, query: Span, fields: readonly NestedF
       throw composer.error(query, `${fields.length} columns are to be given, but a row has ${row.length}`)
     const values = row.map((value, index): SqlPart => {
       const field = fields[index] as NestedField
-      return value ? assigned(field, value) : defaultValue(field)
+      return value ? assigned(field, value) : writeDefault(field)
     })
     return ['(', separated(values), ')']
   })

@@ -1,5 +1,5 @@
 import type { ChangeStatement, TableAlteration } from './change-statement.js'
-import { readColumnOptions } from './read-create.js'
+import { readColumnOptions, readPartitioning, readSortOrder } from './read-create.js'
 import { onlyTables, readKey, readProperties, readText, readValue } from './read-parts.js'
 import { isWord, type TokenReader } from './token-reader.js'
 
@@ -34,6 +34,10 @@ function readAlteration(reader: TokenReader): TableAlteration {
     reader.expect('TO')
     return { kind: 'rename-column', at, name: reader.name('a name').name }
   }
+  if (reader.takes('SET', 'PARTITIONED', 'BY')) return { kind: 'set-partitioning', by: readPartitioning(reader) }
+  if (reader.takes('RESET', 'PARTITIONED', 'BY')) return { kind: 'set-partitioning', by: [] }
+  if (reader.takes('SET', 'SORTED', 'BY')) return { kind: 'set-sort-order', by: readSortOrder(reader) }
+  if (reader.takes('RESET', 'SORTED', 'BY')) return { kind: 'set-sort-order', by: [] }
   if (reader.takes('SET')) return { kind: 'set-properties', properties: readProperties(reader) }
   if (reader.takes('RESET')) return { kind: 'remove-properties', names: reader.list(() => readKey(reader)) }
   reader.expect('ALTER')

@@ -1,5 +1,5 @@
 import { isWord, isSymbol, type TokenReader } from './token-reader.js'
-import type { ChangeStatement, ColumnDefinition, Span } from './change-statement.js'
+import type { ChangeStatement, ColumnDefinition, SortItem, Span } from './change-statement.js'
 import { onlyTables, readProperties, readText, readValue } from './read-parts.js'
 
 /** CREATE TABLE, with columns or AS a SELECT. */
@@ -13,15 +13,31 @@ export function readCreate(reader: TokenReader): ChangeStatement {
   if (orReplace && ifNotExists)
     throw reader.invalid('A table is either replaced or left as it is: OR REPLACE with IF NOT EXISTS', target.span)
   const columns = isSymbol(reader.peek(), '(') ? reader.list(() => readColumn(reader)) : undefined
-  const partitionedBy = reader.takes('PARTITIONED', 'BY')
-    ? reader.list(() => reader.piece('a column', (token) => isSymbol(token, ',')))
-    : []
+  const partitionedBy = reader.takes('PARTITIONED', 'BY') ? readPartitioning(reader) : []
+  const sortedBy = reader.takes('SORTED', 'BY') ? readSortOrder(reader) : []
   const properties = reader.takes('WITH') ? readProperties(reader) : {}
   const query = reader.takes('AS') ? reader.piece('a SELECT', () => false) : undefined
   if (!columns && !query) throw reader.unexpected('columns or AS')
   if (columns && query)
     throw reader.unsupported('A table takes its columns from the SELECT', target.span, 'Leave the list of columns out.')
-  return { kind: 'create', target, orReplace, ifNotExists, columns, partitionedBy, properties, query }
+  return { kind: 'create', target, orReplace, ifNotExists, columns, partitionedBy, sortedBy, properties, query }
+}
+
+/** Columns and transforms in parentheses. */
+export function readPartitioning(reader: TokenReader): Span[] {
+  return reader.list(() => reader.piece('a column', (token) => isSymbol(token, ',')))
+}
+
+/** `(column [ASC | DESC] [NULLS FIRST | NULLS LAST], …)`. */
+export function readSortOrder(reader: TokenReader): SortItem[] {
+  const end = (token: Parameters<typeof isWord>[0]) => isSymbol(token, ',') || isWord(token, 'ASC', 'DESC', 'NULLS')
+  return reader.list(() => {
+    const by = reader.piece('a column', end)
+    const descending = reader.takes('DESC')
+    if (!descending) reader.takes('ASC')
+    if (reader.takes('NULLS', 'FIRST')) return { by, descending, nullsFirst: true }
+    return reader.takes('NULLS', 'LAST') ? { by, descending, nullsFirst: false } : { by, descending }
+  })
 }
 
 /** Words that end a column's type. */

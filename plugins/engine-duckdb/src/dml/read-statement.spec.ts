@@ -96,6 +96,7 @@ describe('statements are taken apart', () => {
           { column: column('s'), type: 'STRUCT(x INT, y INT[])', required: false, doc: "it's" },
         ],
         partitionedBy: ['i', 'bucket(4, i)'],
+        sortedBy: [],
         properties: { 'a.b': 'c', d: '1' },
       },
     ],
@@ -106,6 +107,21 @@ describe('statements are taken apart', () => {
         target,
         ifExists: false,
         alteration: { kind: 'set-type', at: { path: ['s', 'x'] }, type: 'BIGINT' },
+      },
+    ],
+    [
+      'ALTER TABLE a.t SET SORTED BY (bucket(2, i) DESC NULLS FIRST, s)',
+      {
+        kind: 'alter',
+        target,
+        ifExists: false,
+        alteration: {
+          kind: 'set-sort-order',
+          by: [
+            { by: 'bucket(2, i)', descending: true, nullsFirst: true },
+            { by: 's', descending: false },
+          ],
+        },
       },
     ],
     [

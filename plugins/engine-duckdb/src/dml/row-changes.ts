@@ -1,7 +1,7 @@
 import { type AddedFile, currentSchema, fileContent } from '@phlo/iceberg'
 import { type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
-import type { Connection } from '../duckdb-host.js'
+import type { Connection, PlainRow } from '../duckdb-host.js'
 import { lineageFields } from '../reading/rows-select.js'
 import type { StagedFile } from '../tables/copied-files.js'
 import { type ParquetWriter, storeFiles } from '../tables/parquet-writer.js'
@@ -65,7 +65,13 @@ export class RowChangeWriter {
     this.metadata = metadata
   }
 
-  async write(target: TargetRows, changes: RowChanges, mode: WriteMode): Promise<StagedChanges> {
+  /** `run` executes the statement that writes the rows that come. */
+  async write(
+    target: TargetRows,
+    changes: RowChanges,
+    mode: WriteMode,
+    run?: (copy: string) => Promise<PlainRow[]>,
+  ): Promise<StagedChanges> {
     const touched = await this.touched(target, changes.leaving)
     const live = await this.liveRows(
       target,
@@ -85,7 +91,7 @@ export class RowChangeWriter {
             this.connection,
             selects.map((select) => `(${select})`).join(' UNION ALL '),
             this.metadata,
-            undefined,
+            run,
             { extra: lineageFields(this.metadata) },
           )
     const dataFiles = await storeFiles(this.store, this.metadata, staged)

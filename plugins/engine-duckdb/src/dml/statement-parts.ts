@@ -142,6 +142,8 @@ export interface InspectedParts {
   readonly tables: readonly TableIdentifier[]
   /** The tree of an INSERT's query or of a MERGE's source. */
   readonly tree: TreeNode | undefined
+  /** The tree of MERGE's condition. */
+  readonly on: TreeNode | undefined
 }
 
 /** Has every part of a statement parsed and checked. Throws PHLO_SQL_INVALID and PHLO_SQL_FORBIDDEN. */
@@ -152,6 +154,7 @@ export async function inspectParts(
 ): Promise<InspectedParts> {
   const parts = new StatementParts(connection, composer)
   let tree: TreeNode | undefined
+  let on: TreeNode | undefined
   const expressions = async (spans: readonly (Span | undefined)[]) => {
     for (const span of spans) if (span) await parts.expression(span)
   }
@@ -179,7 +182,7 @@ export async function inspectParts(
       break
     case 'merge':
       tree = await parts.tableReference(statement.source)
-      if ('start' in statement.on) await expressions([statement.on])
+      if ('start' in statement.on) on = await parts.expression(statement.on)
       for (const { condition, action } of statement.clauses) {
         await expressions([condition])
         if (action.kind === 'update') await expressions((action.assignments ?? []).map(({ value }) => value))
@@ -194,5 +197,5 @@ export async function inspectParts(
     case 'truncate':
     case 'drop':
   }
-  return { tables: parts.tables, tree }
+  return { tables: parts.tables, tree, on }
 }

@@ -1,4 +1,4 @@
-import { currentSchema, type ScanTask } from '@phlo/iceberg'
+import { currentSchema, type Expression, planScan, type ScanTask } from '@phlo/iceberg'
 import type { ObjectStore, TableIdentifier, TableMetadata } from '@phlo/ports'
 import { identifier, tableName } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
@@ -12,26 +12,38 @@ let databases = 0
 
 /** The rows of the files that a statement may change, each with its place. */
 export class TargetRows {
-  readonly tasks: readonly ScanTask[]
+  /** The database that {@link from} names, of this statement alone. */
+  readonly database = `target_${++databases}`
+  private scanned: readonly ScanTask[] = []
   private readonly connection: Connection
   private readonly store: ObjectStore
   private readonly metadata: TableMetadata
   private readonly table: TableIdentifier
-  private readonly database = `target_${++databases}`
   private attached = false
 
-  constructor(
-    connection: Connection,
-    store: ObjectStore,
-    metadata: TableMetadata,
-    table: TableIdentifier,
-    tasks: readonly ScanTask[],
-  ) {
+  constructor(connection: Connection, store: ObjectStore, metadata: TableMetadata, table: TableIdentifier) {
     this.connection = connection
     this.store = store
     this.metadata = metadata
     this.table = table
-    this.tasks = tasks
+  }
+
+  /** The files that are looked at. */
+  get tasks(): readonly ScanTask[] {
+    return this.scanned
+  }
+
+  /** Finds the files that may hold rows within the filter. */
+  async plan(filter: Expression | undefined, of: TableMetadata = this.metadata): Promise<void> {
+    const tasks: ScanTask[] = []
+    for await (const task of planScan(this.store, of, filter && { filter })) tasks.push(task)
+    this.scanned = tasks
+  }
+
+  /** What stands behind FROM once the rows are {@link attach}ed. */
+  from(alias: string | undefined): string {
+    const name = `${identifier(this.database)}.${tableName(this.table)}`
+    return alias === undefined ? name : `${name} AS ${identifier(alias)}`
   }
 
   /**
@@ -53,17 +65,14 @@ export class TargetRows {
 
   /**
    * Makes the rows known to the connection under the table's own name, in a database apart from that which the
-   * statement's other parts read. Returns what to write behind FROM.
+   * statement's other parts read.
    */
-  async attach(alias: string | undefined, lineage: boolean): Promise<string> {
-    await this.connection.run(`ATTACH ':memory:' AS ${identifier(this.database)}`)
+  async attach(lineage: boolean): Promise<void> {
+    const database = identifier(this.database)
+    await this.connection.run(`ATTACH ':memory:' AS ${database}`)
     this.attached = true
-    const name = `${identifier(this.database)}.${tableName(this.table)}`
-    await this.connection.run(
-      `CREATE SCHEMA ${identifier(this.database)}.${identifier(this.table.namespace[0] as string)}`,
-    )
-    await this.connection.run(`CREATE VIEW ${name} AS ${await this.select({ lineage })}`)
-    return `${name} AS ${identifier(alias ?? this.table.name)}`
+    await this.connection.run(`CREATE SCHEMA ${database}.${identifier(this.table.namespace[0] as string)}`)
+    await this.connection.run(`CREATE VIEW ${this.from(undefined)} AS ${await this.select({ lineage })}`)
   }
 
   async detach(): Promise<void> {

@@ -5,8 +5,6 @@ import {
   findField,
   formatValue,
   parsePrimitive,
-  planScan,
-  type ScanTask,
   type SnapshotChange,
   toValue,
 } from '@phlo/iceberg'
@@ -38,10 +36,9 @@ export async function replaceRows(merge: MergeInto, written: readonly StagedFile
   const { connection, store, writer, existing, metadata, key } = merge
   const filter = keyFilter(existing.metadata, metadata, key, written)
   const isolation = isolationLevel(metadata, 'merge')
-  const tasks: ScanTask[] = []
-  for await (const task of planScan(store, existing.metadata, { filter })) tasks.push(task)
-  if (tasks.length === 0) return { add: [], validation: { isolation, filter } }
-  const target = new TargetRows(connection, store, metadata, existing.identifier, tasks)
+  const target = new TargetRows(connection, store, metadata, existing.identifier)
+  await target.plan(filter, existing.metadata)
+  if (target.tasks.length === 0) return { add: [], validation: { isolation, filter } }
   const leaving = `leaving_${randomUUID().replaceAll('-', '')}`
   await connection.run(
     `CREATE TEMP TABLE ${leaving} AS ${placesOf(await target.select())} ` +

@@ -31,6 +31,13 @@ export function initialDefault(field: Pick<NestedField, 'name' | 'type' | 'initi
   throw new PhloError('PHLO_ICEBERG_INVALID', `The initial default of ${field.name} is no value of its type`)
 }
 
+/** SQL for what new rows have without a value. Throws and spec: as {@link initialDefault}. */
+export function writeDefault(field: Pick<NestedField, 'name' | 'type' | 'write-default'>): string {
+  const expression = singleValue(field.type, field['write-default'] ?? null)
+  if (expression !== undefined) return expression
+  throw new PhloError('PHLO_ICEBERG_INVALID', `The write default of ${field.name} is no value of its type`)
+}
+
 /** Spec: Appendix D, "JSON single-value serialization". */
 function singleValue(type: IcebergType, value: SingleValue): string | undefined {
   const name = duckdbType(type)
