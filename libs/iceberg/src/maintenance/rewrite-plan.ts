@@ -57,7 +57,7 @@ export interface RewritePlan {
   readonly examined: number
 }
 
-export const defaultTargetFileSize = 128 * 1024 * 1024
+const defaultTargetFileSize = 128 * 1024 * 1024
 const defaultGroupSize = 8 * 1024 * 1024 * 1024
 
 interface Limits {
