@@ -289,7 +289,7 @@ describe('tables of PyIceberg', () => {
     ])
   })
 
-  it('of format version 1 are read, and written to once they were upgraded', async () => {
+  it('of format version 1 are read and written to, also after an upgrade', async () => {
     await create('old', { id: 'int', v: 'string' }, [['v', 'truncate[1]']], { 'format-version': '1' })
     await expectRows('old', [])
     const rows: Row[] = [
@@ -302,12 +302,11 @@ describe('tables of PyIceberg', () => {
     expect(described.version).toBe(1)
     const schema = columns({ id: 'int', v: 'string' })
     const third = { id: 3, v: 'ac' }
-    await expect(readers.lake.ingest('py.old', schema, [third])).rejects.toMatchObject({
-      code: 'PHLO_ICEBERG_UNSUPPORTED',
-    })
-    await change('old', { mode: 'upgrade' })
     await readers.lake.ingest('py.old', schema, [third])
     await expectRows('old', [...rows, third])
+    expect((await readers.expectSound('py.old')).described.version).toBe(1)
+    // Until the next commit DuckDB's extension 1.5.5 misses the sequence numbers in the manifest list.
+    await change('old', { mode: 'upgrade' })
     await readers.lake.ingest('py.old', schema, [{ id: 1, v: 'z' }], {
       strategy: { kind: 'merge', key: ['id'], keep: 'last' },
     })
