@@ -159,3 +159,4 @@ export {
   planDanglingDeletes,
   removeDanglingDeletes,
 } from './maintenance/dangling-deletes.js'
+export { targetFileSize } from './metadata/properties.js'

@@ -2,7 +2,7 @@ import type { ObjectStore, TableMetadata } from '@phlo/ports'
 import { type DataFile, fileContent } from '../manifest/data-file.js'
 import { partitionKey } from '../manifest/partition-key.js'
 import { mainTableBranch, refSnapshot } from '../metadata/metadata.js'
-import { numberProperty } from '../metadata/properties.js'
+import { targetFileSize } from '../metadata/properties.js'
 import { referencedDataFile } from '../scan/delete-index.js'
 import type { Expression } from '../scan/expression.js'
 import { planScan, type ScanTask } from '../scan/scan.js'
@@ -57,7 +57,6 @@ export interface RewritePlan {
   readonly examined: number
 }
 
-const defaultTargetFileSize = 128 * 1024 * 1024
 const defaultGroupSize = 8 * 1024 * 1024 * 1024
 
 interface Limits {
@@ -114,9 +113,7 @@ export async function planRewrite(
 }
 
 function limitsOf(metadata: TableMetadata, options: RewriteOptions): Limits {
-  const target =
-    options.targetFileSize ??
-    Math.max(1, numberProperty(metadata, 'write.target-file-size-bytes', defaultTargetFileSize))
+  const target = options.targetFileSize ?? targetFileSize(metadata)
   return {
     target,
     min: options.minFileSize ?? Math.floor(target * 0.75),

@@ -11,3 +11,11 @@ export function booleanProperty(metadata: TableMetadata, name: string, fallback:
   const value = metadata.properties?.[name]?.toLowerCase()
   return value === 'true' || (value !== 'false' && fallback)
 }
+
+/** Smaller than Iceberg's 512 MiB, as the documents of Phlo say. */
+const defaultFileSize = 128 * 1024 * 1024
+
+/** Bytes that data files should have. Spec: table property `write.target-file-size-bytes`. */
+export function targetFileSize(metadata: TableMetadata): number {
+  return numberProperty(metadata, 'write.target-file-size-bytes', defaultFileSize) || defaultFileSize
+}

@@ -9,6 +9,7 @@ import {
   deleteColumnIds,
   fileContent,
   specById,
+  targetFileSize,
 } from '@phlo/iceberg'
 import { type IcebergSchema, type NestedField, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
@@ -19,9 +20,6 @@ import { fieldIds } from './field-ids.js'
 import { partitionExpression, partitionValue } from './partition-expressions.js'
 import { metricsModes } from './metrics-mode.js'
 import { type SortKeys, tableSortKeys } from './sort-keys.js'
-
-/** Spec: table property `write.target-file-size-bytes`; smaller than Iceberg's 512 MiB, as the documents of Phlo say. */
-const defaultTargetFileSize = 128 * 1024 * 1024
 
 /** What a write does otherwise than the table's properties say. */
 export interface WriteLayout {
@@ -252,10 +250,6 @@ export class ParquetWriter {
   async clean(): Promise<void> {
     await rm(this.staging, { recursive: true, force: true })
   }
-}
-
-function targetFileSize(metadata: TableMetadata): number {
-  return positiveInteger(metadata.properties?.['write.target-file-size-bytes'], defaultTargetFileSize)
 }
 
 function bytesOf(files: readonly StagedFile[]): number {
