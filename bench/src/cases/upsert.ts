@@ -41,7 +41,7 @@ export const upsert: BenchCase = {
           phloUpsert(nameOf('phlo-sql', size, mode), 'statement', mode, work, lake, workplace),
         )
       }
-      // Of ten times as many rows it does not come to an end in minutes.
+      // Ten times as many rows take it minutes.
       if (size === rows) participants.push(pyicebergUpsert(nameOf('pyiceberg', size), work, workplace, python))
     }
     const samples = await inRounds(participants, runs, settle, report)
