@@ -9,8 +9,10 @@ import { median } from '../statistics.js'
 import type { Workplace } from '../workplace.js'
 import type { PlanTable } from './plan-tables.js'
 
-/** Plannings of one process behind the first, in which code and caches warm up. */
-const warmPlannings = 5
+/** Seconds for which a process plans before it counts, so that code and caches are warm on both sides. */
+const warmUp = '2'
+/** Plannings of a process that count. */
+const repeats = '5'
 
 /** A filtered scan, as both sides are told of it. */
 export interface Scan {
@@ -33,7 +35,7 @@ export function phloPlan(name: string, scan: Scan): Participant {
   const key = path.relative(scan.table.root, scan.table.metadata).split(path.sep).join('/')
   const args = ['--root', scan.table.root, '--metadata', key, '--filter', JSON.stringify(scan.filter)]
   return participant(name, 'planScan of @phlo/iceberg over the local store', scan, () =>
-    runProcess(process.execPath, [script, ...args, '--repeats', String(1 + warmPlannings)], { watch: true }),
+    runProcess(process.execPath, [script, ...args, '--warm-up', warmUp, '--repeats', repeats], { watch: true }),
   )
 }
 
@@ -45,8 +47,17 @@ export function pyicebergPlan(
 ): Participant {
   const script = path.join(bench, 'peers', 'pyiceberg_plan.py')
   return participant(name, 'PyIceberg: table.scan(row_filter).plan_files()', scan, () =>
-    runProcess(python, [script, scan.table.metadata, scan.rowFilter, String(1 + warmPlannings)], { watch: true }),
+    runProcess(python, [script, scan.table.metadata, scan.rowFilter, warmUp, repeats], { watch: true }),
   )
+}
+
+/** What the scripts print. */
+interface Told {
+  readonly files: number
+  readonly first: number
+  readonly importing: number
+  readonly loading: number
+  readonly seconds: readonly number[]
 }
 
 function participant(name: string, what: string, scan: Scan, process: () => Promise<Finished>): Participant {
@@ -57,14 +68,13 @@ function participant(name: string, what: string, scan: Scan, process: () => Prom
     prepare: async () => undefined,
     async run(): Promise<Sample> {
       const { stdout, seconds, peakBytes, cpuSeconds } = await process()
-      const told = JSON.parse(stdout) as { files: number; importing: number; loading: number; seconds: number[] }
+      const told = JSON.parse(stdout) as Told
       files = told.files
-      const [first = 0, ...warm] = told.seconds
       return {
         seconds,
         parts: {
-          [planning]: median(warm),
-          [firstPlanning]: first,
+          [planning]: median(told.seconds),
+          [firstPlanning]: told.first,
           [loading]: told.loading,
           [imports]: told.importing,
         },
