@@ -116,6 +116,24 @@ describe('table compact', () => {
   }, 60_000)
 })
 
+describe('table stats', () => {
+  it('tells how many distinct values columns have, and keeps that with the snapshot', async () => {
+    await project.succeed(['branch', 'create', 'counted'])
+    const args = ['table', 'stats', 'bronze.orders', '--ref', 'counted']
+    const columns = [{ column: 'id', ndv: 3 }]
+    const statistics = async () =>
+      ((await json(['table', 'show', 'bronze.orders', '--ref', 'counted'])) as { metadata: Record<string, unknown> })
+        .metadata['statistics'] ?? []
+    expect(await json([...args, '--columns', 'id', '--dry-run'])).toMatchObject({ dryRun: true, columns })
+    expect(await statistics()).toEqual([])
+    expect(await json([...args, '--columns', 'id'])).toMatchObject({ columns, path: expect.any(String) })
+    expect(await statistics()).toHaveLength(1)
+    expect(await project.succeed(args)).toMatch(/^column +distinct values\n.*\nid +3\nday +2\n/)
+    expect(await statistics()).toHaveLength(1)
+    expect(await failure([...args, '--columns', 'nothing'])).toMatchObject({ code: 'PHLO_SCHEMA_COLUMN_MISSING' })
+  }, 60_000)
+})
+
 describe('table rewrite-manifests', () => {
   it('tells what it would do, and does it', async () => {
     await project.succeed(['branch', 'create', 'listed'])

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import type { CommandContext, GlobalOptions } from './command-context.js'
 import {
   branchOption,
+  columnsOption,
   type CompactFlags,
   conditionsOption,
   countOption,
@@ -12,6 +13,7 @@ import {
   sizeOption,
   snapshotsOption,
   sortKeysOption,
+  type StatsFlags,
   type TableRefFlags,
   timeOption,
 } from './commands/table/flags.js'
@@ -144,6 +146,20 @@ export function addTableCommands(
     )
     .action((name: string, options: CompactFlags) =>
       run(async () => (await import('./commands/table/compact.js')).compact(context, globals(), name, options)),
+    )
+  table
+    .command('stats')
+    .description('count the distinct values of a table’s columns, for planners')
+    .argument('<table>', 'namespace.name')
+    .addOption(columnsOption('--columns <columns>', 'only these; default: all that hold single values'))
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText(
+      'after',
+      examples('phlo table stats bronze.flights', 'phlo table stats bronze.flights --columns origin,destination'),
+    )
+    .action((name: string, options: StatsFlags) =>
+      run(async () => (await import('./commands/table/stats.js')).stats(context, globals(), name, options)),
     )
   table
     .command('rewrite-manifests')

@@ -143,3 +143,4 @@ export type {
   SortKey,
 } from './rewrite.js'
 export type { AddFilesRequest, AddFilesResult } from './add-files.js'
+export type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'

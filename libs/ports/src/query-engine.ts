@@ -5,6 +5,7 @@ import { definePort } from './port.js'
 import type { RewriteRequest, RewriteResult } from './rewrite.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
+import type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'
 import type { SqlPlace } from './transformer.js'
 
 /** Stands for the file in the location of an error in a statement: an engine knows of no file. */
@@ -131,6 +132,8 @@ export interface QueryEngineSupports {
   readonly rewrite: boolean
   /** {@link QueryEngine.addFiles} adds Parquet files; without it, it throws PHLO_UNSUPPORTED. Default false. */
   readonly addFiles: boolean
+  /** {@link QueryEngine.analyze} counts distinct values; without it, it throws PHLO_UNSUPPORTED. Default false. */
+  readonly analyze: boolean
 }
 
 /**
@@ -169,6 +172,13 @@ export interface QueryEngine {
    * PHLO_OBJECT_NOT_FOUND, and PHLO_FILE_UNFIT for a file that does not fit the table or that it has already.
    */
   addFiles(request: AddFilesRequest): Promise<AddFilesResult>
+
+  /**
+   * Estimates how many distinct values a table's columns have and keeps that with the table's current snapshot, for
+   * planners of whatever engine. Rows and snapshots stay as they are. Throws PHLO_TABLE_NOT_FOUND,
+   * PHLO_SCHEMA_COLUMN_MISSING, and PHLO_UNSUPPORTED for columns whose values cannot be counted.
+   */
+  analyze(request: AnalyzeRequest): Promise<AnalyzeResult>
 
   /** The engine's own description of how it would run the statement. */
   explain(sql: string, options?: QueryOptions): Promise<string>

@@ -5,6 +5,8 @@ import type { DuckDBValue } from '@duckdb/node-api'
 import {
   type AddFilesRequest,
   type AddFilesResult,
+  type AnalyzeRequest,
+  type AnalyzeResult,
   type Catalog,
   type ExecuteOptions,
   type ExecuteResult,
@@ -25,6 +27,7 @@ import { duckdbDialect, identifier } from './duckdb-dialect.js'
 import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { duckdbType } from './duckdb-types.js'
+import { analyzeTable } from './maintenance/analyze-table.js'
 import { TableRewrite } from './maintenance/rewrite-table.js'
 import { aboutTable } from './reading/about-table.js'
 import { addFiles } from './register/add-files.js'
@@ -40,7 +43,13 @@ import { arrowBatches, arrowSchema } from './tables/result-batches.js'
 /** SQL of users on the lake's tables, in a DuckDB that can reach nothing else. */
 export class DuckDbQueryEngine implements QueryEngine {
   readonly dialect: SqlDialect = duckdbDialect
-  readonly supports: QueryEngineSupports = { timeTravel: true, dml: true, rewrite: true, addFiles: true }
+  readonly supports: QueryEngineSupports = {
+    timeTravel: true,
+    dml: true,
+    rewrite: true,
+    addFiles: true,
+    analyze: true,
+  }
   private readonly host: DuckDbHost
   private readonly store: ObjectStore
   private readonly catalog: Catalog
@@ -138,6 +147,10 @@ export class DuckDbQueryEngine implements QueryEngine {
 
   addFiles(request: AddFilesRequest): Promise<AddFilesResult> {
     return addFiles({ host: this.host, store: this.store, catalog: this.catalog }, request)
+  }
+
+  analyze(request: AnalyzeRequest): Promise<AnalyzeResult> {
+    return analyzeTable({ host: this.host, store: this.store, catalog: this.catalog }, request)
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import {
   type AddFilesResult,
+  type AnalyzeResult,
   type Catalog,
   type CatalogChange,
   type CheckKind,
@@ -43,7 +44,7 @@ const dialect: SqlDialect = {
  */
 export class FakeEngine implements QueryEngine, IngestEngine {
   readonly dialect = dialect
-  readonly supports = { timeTravel: false, dml: false, rewrite: false, addFiles: false }
+  readonly supports = { timeTravel: false, dml: false, rewrite: false, addFiles: false, analyze: false }
   /** Every statement that was run, in order. */
   readonly statements: { readonly sql: string; readonly ref: string | undefined }[] = []
   readonly ingested: IngestRequest[] = []
@@ -106,6 +107,10 @@ export class FakeEngine implements QueryEngine, IngestEngine {
   }
 
   async addFiles(): Promise<AddFilesResult> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
+  }
+
+  async analyze(): Promise<AnalyzeResult> {
     throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }
 

@@ -128,6 +128,20 @@ export function queryEngineContract(
       )
     })
 
+    using('counts the distinct values of columns, or says that it does not', async ({ engine, put, rows }) => {
+      await put('a.t', 'SELECT range AS id, range % 3 AS kind, NULLIF(range % 2, 0) AS odd FROM range(10)')
+      const analyze = () => engine.analyze({ table: table('a.t'), ref: 'main', message: 'Analyze a.t' })
+      if (!engine.supports.analyze) return assert.rejects(analyze(), withCode('PHLO_UNSUPPORTED'))
+      const { columns, path } = await analyze()
+      assert.deepEqual(columns, [
+        { column: 'id', ndv: 10 },
+        { column: 'kind', ndv: 3 },
+        { column: 'odd', ndv: 1 },
+      ])
+      assert.ok(path !== undefined)
+      assert.deepEqual(await rows('SELECT count(*)::INT AS n FROM a.t'), [{ n: 10 }])
+    })
+
     using('replaces a table with a SELECT that reads that table', async ({ put, rows }) => {
       await put('a.t', 'SELECT 1 AS id')
       await put('a.t', 'SELECT id + 1 AS id FROM a.t')

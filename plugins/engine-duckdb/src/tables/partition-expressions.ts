@@ -23,7 +23,7 @@ export function partitionExpression(bound: BoundPartitionField, sourceColumn: st
     case 'hour':
       return sinceEpoch('hour', column, sourceType)
     case 'bucket':
-      return `${bucketFunction}(${transform.width}, '${JSON.stringify(sourceType).replaceAll("'", "''")}', CAST(${bucketInput(column, sourceType)} AS VARCHAR))`
+      return `${bucketFunction}(${transform.width}, '${JSON.stringify(sourceType).replaceAll("'", "''")}', ${valueText(column, sourceType)})`
     case 'truncate':
       return truncated(column, sourceType, transform.width)
     case 'unknown':
@@ -44,9 +44,10 @@ function utc(column: string, type: Primitive): string {
   return `make_timestamp((${nanos} - ((${nanos} % 1000) + 1000) % 1000) // 1000)`
 }
 
-function bucketInput(column: string, type: Primitive): string {
+/** SQL of a column's value as text that `toValue` reads. */
+export function valueText(column: string, type: Primitive): string {
   if (type.kind === 'binary' || type.kind === 'fixed') return `hex(${column})`
-  return type.kind === 'timestamptz' ? utc(column, type) : column
+  return `CAST(${type.kind === 'timestamptz' ? utc(column, type) : column} AS VARCHAR)`
 }
 
 function truncated(column: string, type: Primitive, width: number): string {

@@ -51,6 +51,8 @@ function conditions(text: string, before: readonly ColumnCondition[] = []): read
 
 export const sizeOption = (flags: string, description: string) => new Option(flags, description).argParser(byteSize)
 export const sortKeysOption = (flags: string, description: string) => new Option(flags, description).argParser(sortKeys)
+export const columnsOption = (flags: string, description: string) =>
+  new Option(flags, description).argParser((text) => text.split(',').map((name) => name.trim()))
 export const conditionsOption = (flags: string, description: string) =>
   new Option(flags, description).argParser(conditions)
 export const timeOption = (flags: string, description: string) => new Option(flags, description).argParser(pastTime)
@@ -83,6 +85,12 @@ export interface CompactFlags {
   readonly targetSize?: number
   readonly minFiles?: number
   readonly all?: boolean
+  readonly dryRun?: boolean
+}
+
+export interface StatsFlags {
+  readonly ref: string
+  readonly columns?: readonly string[]
   readonly dryRun?: boolean
 }
 
