@@ -98,7 +98,7 @@ export function mergedRows(
   changed: ChangedTable,
   source: MergeSource,
 ): SqlPart {
-  const { clauses, on } = statement
+  const { clauses } = statement
   const target = identifier(changed.alias)
   const given = identifier(source.alias)
   const hasTarget = `${target}.${positionColumn} IS NOT NULL`
@@ -108,10 +108,6 @@ export function mergedRows(
     'not-matched-by-target': `NOT (${hasTarget})`,
     'not-matched-by-source': `NOT (${hasSource})`,
   }
-  const condition: SqlPart =
-    'start' in on
-      ? ['(', on, ')']
-      : on.map(({ name }) => `${target}.${identifier(name)} = ${given}.${identifier(name)}`).join(' AND ')
   const { fields } = currentSchema(changed.metadata)
   // Conditions and values in one CASE: each is worked out once, and values only for rows that need them.
   const cases = clauses.map((clause): SqlPart => [
@@ -130,9 +126,20 @@ export function mergedRows(
     ` FROM ${changed.from} ${joinOf(clauses)} JOIN (SELECT *, TRUE AS ${sourceMark} FROM `,
     source.from,
     `) AS ${given} ON `,
-    condition,
+    matchCondition(statement, changed, source),
     `) WHERE ${changeColumn} IS NOT NULL`,
   ]
+}
+
+/** Which rows of both sides MERGE takes for matches. */
+export function matchCondition(
+  { on }: Pick<Extract<ChangeStatement, { kind: 'merge' }>, 'on'>,
+  changed: ChangedTable,
+  source: MergeSource,
+): SqlPart {
+  if ('start' in on) return ['(', on, ')']
+  const [target, given] = [identifier(changed.alias), identifier(source.alias)]
+  return on.map(({ name }) => `${target}.${identifier(name)} = ${given}.${identifier(name)}`).join(' AND ')
 }
 
 /** What a clause does to a row and the values that it gives it, as a struct. */
@@ -228,7 +235,8 @@ function own({ alias }: ChangedTable, field: NestedField): string {
   return `${identifier(alias)}.${identifier(field.name)}`
 }
 
-function placeOf({ alias }: ChangedTable): string {
+/** The columns with the place of a row of the target. */
+export function placeOf({ alias }: ChangedTable): string {
   return [taskColumn, positionColumn].map((column) => `${identifier(alias)}.${column} AS ${column}`).join(', ')
 }
 

@@ -37,7 +37,8 @@ import { tableDefinition } from './create-table.js'
 import { insertedRows } from './insert-rows.js'
 import { readChangeStatement } from './read-statement.js'
 import { isolationLevel, RowChangeWriter, rowsOf, writeMode } from './row-changes.js'
-import { keyRanges } from './merge-keys.js'
+import { mergeCopies, type MergeCopies } from './merge-copies.js'
+import { keyRanges, mergeKeys } from './merge-keys.js'
 import { inspectParts, type InspectedParts, type TreeNode } from './statement-parts.js'
 import { targetFilter } from './target-filter.js'
 import { positionColumn, TargetRows, taskColumn } from './target-rows.js'
@@ -46,6 +47,15 @@ type Of<Kind extends ChangeStatement['kind']> = Extract<ChangeStatement, { kind:
 
 /** What a statement did; what is left out is 0. */
 type Outcome = Partial<ExecuteResult> & Pick<ExecuteResult, 'operation'>
+
+/** What UPDATE, DELETE or MERGE does to rows. */
+interface CollectedChanges {
+  /** The temporary table with the places of rows that leave. */
+  readonly changes: string
+  readonly counts: Pick<ExecuteResult, 'inserted' | 'updated' | 'deleted'>
+  /** A SELECT of the rows that come. */
+  readonly coming: SqlPart
+}
 
 /** Runs one statement that changes one table. */
 export class ChangeExecution {
@@ -209,15 +219,15 @@ export class ChangeExecution {
     try {
       const { alias, table: name } = statement.target
       const changed: ChangedTable = { table: name, metadata, from: target.from(alias), alias: alias ?? name.name }
-      const { rows, ranges } = await this.changedRows(statement, changed, parts)
+      const { rows, ranges, copies } = await this.changedRows(statement, changed, parts)
       const composed = this.composer.compose(rows)
       const condition = await targetFilter(this.connection, composed, target.database, metadata)
       const filter =
         condition && ranges ? ({ op: 'and', left: condition, right: ranges } as const) : (condition ?? ranges)
       await target.plan(filter)
       await target.attach(statement.kind !== 'delete')
-      const changes = await this.collect(composed)
-      const counts = await this.countChanges(changes)
+      const { changes, counts, coming } =
+        (copies && (await this.collectCopies(copies))) ?? (await this.collectChanges(composed, changed))
       const outcome = { operation: statement.kind, ...counts }
       if (counts.inserted + counts.updated + counts.deleted === 0) return outcome
       const staged = await new RowChangeWriter(this.connection, this.store, this.writer, metadata).write(
@@ -225,7 +235,7 @@ export class ChangeExecution {
         {
           leaving: `SELECT ${taskColumn}, ${positionColumn} FROM ${changes} WHERE ${positionColumn} IS NOT NULL`,
           ...(counts.inserted + counts.updated > 0 && {
-            coming: this.composer.compose(comingRows(changes, changed)).text,
+            coming: this.composer.compose(coming).text,
           }),
         },
         mode,
@@ -259,14 +269,20 @@ export class ChangeExecution {
   private async changedRows(
     statement: Of<'update' | 'delete' | 'merge'>,
     changed: ChangedTable,
-    { tree, on }: InspectedParts,
-  ): Promise<{ readonly rows: SqlPart; readonly ranges?: Expression | undefined }> {
+    { tree, expressions }: InspectedParts,
+  ): Promise<{
+    readonly rows: SqlPart
+    readonly ranges?: Expression | undefined
+    readonly copies?: MergeCopies | undefined
+  }> {
     if (statement.kind === 'update') return { rows: updatedRows(this.composer, statement, changed) }
     if (statement.kind === 'delete') return { rows: deletedRows(statement, changed) }
     const source = await this.mergeSource(statement, tree as TreeNode)
+    const keys = mergeKeys(statement, changed, source, expressions)
     return {
       rows: mergedRows(this.composer, statement, changed, source),
-      ranges: await keyRanges(this.connection, this.composer, statement, changed, source, on),
+      ranges: await keyRanges(this.connection, this.composer, statement, keys, source),
+      copies: mergeCopies(statement, changed, source, keys, expressions),
     }
   }
 
@@ -284,6 +300,25 @@ export class ChangeExecution {
     const name = temporaryName('source')
     await this.runComposed(`CREATE TEMP TABLE ${name} AS ${described.text}`, described)
     return { alias, from: name, columns }
+  }
+
+  /** What the statement does, with all new values. */
+  private async collectChanges(composed: ComposedSql, changed: ChangedTable): Promise<CollectedChanges> {
+    const changes = await this.collect(composed)
+    return { changes, counts: await this.countChanges(changes), coming: comingRows(changes, changed) }
+  }
+
+  /** Only the places of rows that leave; `undefined` when rows of the source come more often than once. */
+  private async collectCopies({ places, keys, coming, count }: MergeCopies): Promise<CollectedChanges | undefined> {
+    const changes = await this.collect(this.composer.compose(places))
+    const matched = await this.connection.one(
+      `SELECT coalesce(sum(times), 0)::BIGINT AS rows, coalesce(max(times), 0) AS most FROM ` +
+        `(SELECT count(*) AS times FROM ${changes} GROUP BY ${keys.join(', ')})`,
+    )
+    if (Number(matched['most']) > 1) return undefined
+    const given = await this.connection.one(this.composer.compose(count).text)
+    const updated = Number(matched['rows'])
+    return { changes, counts: { inserted: Number(given['rows']) - updated, updated, deleted: 0 }, coming }
   }
 
   /** Keeps what the statement does in a temporary table, so that it is worked out once. Returns its name. */

@@ -19,14 +19,19 @@ export function requireColumn(
   column: NamedColumn,
   composer: SqlComposer,
 ): NestedField {
-  const found =
-    fields.find(({ name }) => name === column.name) ??
-    fields.find(({ name }) => name.toLowerCase() === column.name.toLowerCase())
+  const found = findColumn(fields, column.name)
   if (found) return found
   throw composer.error(
     column.span,
     `${formatIdentifier(table)} has no column ${column.name}`,
     `Its columns: ${fields.map(({ name }) => name).join(', ')}`,
+  )
+}
+
+/** The column of that name, whatever the case of its letters. */
+export function findColumn(fields: readonly NestedField[], wanted: string): NestedField | undefined {
+  return (
+    fields.find(({ name }) => name === wanted) ?? fields.find(({ name }) => name.toLowerCase() === wanted.toLowerCase())
   )
 }
 

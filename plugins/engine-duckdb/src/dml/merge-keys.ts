@@ -3,32 +3,40 @@ import type { ColumnSchema, NestedField } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import type { ChangedTable, MergeSource } from './change-selects.js'
-import type { ChangeStatement } from './change-statement.js'
+import type { ChangeStatement, Span } from './change-statement.js'
 import type { SqlComposer } from './composed-sql.js'
 import type { TreeNode } from './statement-parts.js'
 
 type Merge = Extract<ChangeStatement, { kind: 'merge' }>
 
 /** A column of the target that has to equal one of the source. */
-interface MergeKey {
+export interface MergeKey {
   readonly field: NestedField
   readonly column: ColumnSchema
 }
 
 /**
- * The ranges of the source's keys, which rows of the target that are matched lie within; `undefined` when all rows are of
- * interest. `on` is the condition's tree.
+ * The columns of both sides that rows which match have equal values in, of types that are equal and ordered alike.
+ * `expressions` has the tree of the condition.
  */
+export function mergeKeys(
+  statement: Merge,
+  changed: ChangedTable,
+  source: MergeSource,
+  expressions: ReadonlyMap<Span, TreeNode>,
+): MergeKey[] {
+  return equalColumns(statement, changed, source, expressions).filter(isOrderedAlike)
+}
+
+/** The ranges of the source's keys, which rows of the target that are matched lie within; `undefined` when all are of interest. */
 export async function keyRanges(
   connection: Connection,
   composer: SqlComposer,
   statement: Merge,
-  changed: ChangedTable,
+  keys: readonly MergeKey[],
   source: MergeSource,
-  on: TreeNode | undefined,
 ): Promise<Expression | undefined> {
   if (statement.clauses.some(({ when }) => when === 'not-matched-by-source')) return undefined
-  const keys = equalColumns(statement, changed, source, on).filter(isOrderedAlike)
   if (keys.length === 0) return undefined
   const limits = keys.flatMap(({ column }, index) => [
     `CAST(min(${identifier(column.name)}) AS VARCHAR) AS low_${index}`,
@@ -68,7 +76,7 @@ function equalColumns(
   { on: condition }: Merge,
   changed: ChangedTable,
   source: MergeSource,
-  on: TreeNode | undefined,
+  expressions: ReadonlyMap<Span, TreeNode>,
 ): MergeKey[] {
   const { fields } = currentSchema(changed.metadata)
   const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
@@ -78,11 +86,6 @@ function equalColumns(
     return field && column ? [{ field, column }] : []
   }
   if (!('start' in condition)) return condition.flatMap(({ name }) => key(name, name))
-  /** A reference with its table's name, whose it is then certain. */
-  const columnOf = (node: TreeNode | undefined, alias: string): string | undefined => {
-    const [table, name, ...more] = node?.class === 'COLUMN_REF' ? (node.column_names ?? []) : []
-    return table !== undefined && same(table, alias) && more.length === 0 ? name : undefined
-  }
   const visit = (node: TreeNode | undefined): MergeKey[] => {
     if (node?.type === 'CONJUNCTION_AND') return (node.children ?? []).flatMap(visit)
     if (node?.type !== 'COMPARE_EQUAL') return []
@@ -90,11 +93,17 @@ function equalColumns(
       [node.left, node.right],
       [node.right, node.left],
     ]) {
-      const own = columnOf(left, changed.alias)
-      const given = columnOf(right, source.alias)
+      const own = columnNamed(left, changed.alias)
+      const given = columnNamed(right, source.alias)
       if (own !== undefined && given !== undefined) return key(own, given)
     }
     return []
   }
-  return visit(on)
+  return visit(expressions.get(condition))
+}
+
+/** The column that a reference with the name of its table means, whose it is then certain. */
+export function columnNamed(node: TreeNode | undefined, alias: string): string | undefined {
+  const [table, name, ...more] = node?.class === 'COLUMN_REF' ? (node.column_names ?? []) : []
+  return table?.toLowerCase() === alias.toLowerCase() && more.length === 0 ? name : undefined
 }

@@ -48,6 +48,17 @@ const clause = fc.oneof(
     .tuple(condition('t.'), fc.constantFrom('DELETE', 'UPDATE SET n = 9', 'DO NOTHING'))
     .map(([when, then]) => `WHEN NOT MATCHED BY SOURCE AND ${when} THEN ${then}`),
 )
+/** Every row of the source becomes one of the table. */
+const copies = fc
+  .tuple(
+    fc.constantFrom('SET n = v.n, s = v.s', 'SET s = v.s, N = v.N, id = v.id', '', 'SET n = v.n'),
+    fc.constantFrom('INSERT', 'INSERT (s, id, n) VALUES (v.s, v.id, v.n)', 'INSERT (id, n, s) VALUES (v.n, v.id, v.s)'),
+    fc.boolean(),
+  )
+  .map(([update, insert, turned]) => {
+    const clauses = [`WHEN MATCHED THEN UPDATE ${update}`, `WHEN NOT MATCHED THEN ${insert}`]
+    return (turned ? clauses.reverse() : clauses).join(' ')
+  })
 const statement = fc.oneof(
   rows.map((list) => `INSERT INTO a.t VALUES ${list}`),
   fc.constant('INSERT INTO a.t (s, id) SELECT s, id + 1 FROM a.t WHERE id < 2'),
@@ -55,6 +66,12 @@ const statement = fc.oneof(
   keyed.map((source) => `UPDATE a.t SET n = v.x FROM ${source} v(k, x, y) WHERE k = t.id AND t.s IS NOT NULL`),
   condition('').map((where) => `DELETE FROM a.t WHERE ${where}`),
   rows.map((list) => `DELETE FROM a.t AS t USING (VALUES ${list}) v(x, y, z) WHERE t.id = v.x`),
+  fc
+    .tuple(keyed, copies, fc.constantFrom('', ' AND t.n IS DISTINCT FROM v.n'))
+    .map(
+      ([source, clauses, more]) =>
+        `MERGE INTO a.t AS t USING ${source} AS v(id, n, s) ON t.id = v.id${more} ${clauses}`,
+    ),
   fc
     .tuple(keyed, fc.array(clause, { minLength: 1, maxLength: 4 }))
     .map(

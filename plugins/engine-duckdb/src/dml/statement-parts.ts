@@ -41,6 +41,8 @@ class StatementParts {
   private readonly connection: Connection
   private readonly composer: SqlComposer
   private readonly names = new Map<string, TableIdentifier>()
+  /** The trees of the values and conditions that were looked at so far. */
+  readonly expressions = new Map<Span, TreeNode>()
 
   constructor(connection: Connection, composer: SqlComposer) {
     this.connection = connection
@@ -64,6 +66,7 @@ class StatementParts {
     if (!expression || more.length > 0 || node.from_table?.type !== 'EMPTY' || !isBare(node))
       throw this.composer.error(span, 'This is more than one expression')
     refuseSeveralValues(expression, (what) => this.composer.error(span, `${what} does not stand for one value`))
+    this.expressions.set(span, expression)
     return expression
   }
 
@@ -142,8 +145,8 @@ export interface InspectedParts {
   readonly tables: readonly TableIdentifier[]
   /** The tree of an INSERT's query or of a MERGE's source. */
   readonly tree: TreeNode | undefined
-  /** The tree of MERGE's condition. */
-  readonly on: TreeNode | undefined
+  /** The trees of values and conditions. */
+  readonly expressions: ReadonlyMap<Span, TreeNode>
 }
 
 /** Has every part of a statement parsed and checked. Throws PHLO_SQL_INVALID and PHLO_SQL_FORBIDDEN. */
@@ -154,7 +157,6 @@ export async function inspectParts(
 ): Promise<InspectedParts> {
   const parts = new StatementParts(connection, composer)
   let tree: TreeNode | undefined
-  let on: TreeNode | undefined
   const expressions = async (spans: readonly (Span | undefined)[]) => {
     for (const span of spans) if (span) await parts.expression(span)
   }
@@ -182,7 +184,7 @@ export async function inspectParts(
       break
     case 'merge':
       tree = await parts.tableReference(statement.source)
-      if ('start' in statement.on) on = await parts.expression(statement.on)
+      if ('start' in statement.on) await parts.expression(statement.on)
       for (const { condition, action } of statement.clauses) {
         await expressions([condition])
         if (action.kind === 'update') await expressions((action.assignments ?? []).map(({ value }) => value))
@@ -197,5 +199,5 @@ export async function inspectParts(
     case 'truncate':
     case 'drop':
   }
-  return { tables: parts.tables, tree, on }
+  return { tables: parts.tables, tree, expressions: parts.expressions }
 }
