@@ -68,8 +68,9 @@ export class Readers {
   }
 
   /**
-   * Phlo, PyIceberg and Iceberg Java would read the same files for the filter; gives how many. Of `neq` and `not-in` Java
-   * also leaves out the files that hold nothing but such a value; uuids it orders as signed numbers, unlike the specification.
+   * Phlo, PyIceberg and Iceberg Java would read the same files for the filter; gives how many. Of `neq` and `not-in` Phlo
+   * and Java also leave out the files that hold nothing but such a value, which PyIceberg reads; uuids Java orders as
+   * signed numbers, unlike the specification.
    */
   async expectPlan(name: string, filter: Expression, snapshotId?: bigint): Promise<number> {
     const { lake, witness, java } = this
@@ -80,14 +81,15 @@ export class Readers {
       filter: withoutNulls(filter),
       ...(snapshotId !== undefined && { snapshot: snapshotId.toString() }),
     }
-    expect({ filter, files: await witness.plan(location, options) }).toEqual({ filter, files })
+    const unequal = filter.op === 'neq' || filter.op === 'not-in'
+    expect({ filter, files: await witness.plan(location, options) }).toEqual({
+      filter,
+      files: unequal ? expect.arrayContaining(files) : files,
+    })
     const planned = (await java.plan(location, options)).map(({ file }) => file)
     const ordered = !currentSchema(metadata).fields.some(({ type }) => type === 'uuid')
-    if (filter.op === 'neq' || filter.op === 'not-in') {
-      expect({ filter, files }).toEqual({ filter, files: expect.arrayContaining(planned) })
-    } else if (ordered || filter.op === 'is-null' || filter.op === 'not-null') {
+    if (ordered || filter.op === 'is-null' || filter.op === 'not-null')
       expect({ filter, files: planned }).toEqual({ filter, files })
-    }
     return files.length
   }
 
