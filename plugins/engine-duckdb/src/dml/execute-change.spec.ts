@@ -194,7 +194,61 @@ it('files that certainly hold no row in question are not opened', async () => {
   expect(
     await run('MERGE INTO a.t USING (SELECT 4 AS id, 0 AS part) AS s ON s.id = t.id WHEN MATCHED THEN DELETE'),
   ).toMatchObject({ deleted: 1 })
-  await expect(run('DELETE FROM a.t WHERE part >= 0')).rejects.toMatchObject({ code: 'PHLO_OBJECT_NOT_FOUND' })
+  await expect(run('DELETE FROM a.t WHERE part + 0 >= 0')).rejects.toMatchObject({ code: 'PHLO_OBJECT_NOT_FOUND' })
+})
+
+describe.each(['copy-on-write', 'merge-on-read'])('DELETE, %s,', (mode) => {
+  const lose = async (isLost: (partition: unknown) => boolean) => {
+    for (const { file } of await tasks())
+      if (isLost(file.partition[0])) await lake.store.delete([lake.store.key(file.path) as string])
+  }
+  beforeEach(() =>
+    run(
+      `CREATE TABLE a.t PARTITIONED BY (part) WITH ('write.delete.mode' = '${mode}') AS
+       SELECT range::INT AS id, nullif(range // 10, 3)::INT AS part, nullif(range::INT, 25) AS n, range::DOUBLE AS x
+       FROM range(40)`,
+    ),
+  )
+
+  it('drops files of which it wants all rows without opening them', async () => {
+    await lose((part) => part === 0 || part === null)
+    expect(await run('DELETE FROM a.t AS t WHERE t.part IS NULL OR ("ID" < $1 AND n >= 0)', [15])).toEqual({
+      operation: 'delete',
+      ...counts,
+      deleted: 25,
+    })
+    expect(await rows('SELECT min(id) AS low, max(id) AS high, count(*)::INT AS n FROM a.t')).toEqual([
+      { low: 15, high: 29, n: 15 },
+    ])
+    // Of the first file rows are gone already, of the second none.
+    await run('DELETE FROM a.t WHERE id = 15')
+    await lose((part) => part === 2)
+    expect(await run('DELETE FROM a.t WHERE part IN (1, 2)')).toMatchObject({ deleted: 14 })
+    expect(await tasks()).toEqual([])
+    expect(await run('DELETE FROM a.t WHERE part IN (1, 2)')).toMatchObject({ deleted: 0 })
+  })
+
+  it.each([
+    ['DELETE FROM a.t', 40],
+    ['TRUNCATE a.t', 40],
+  ])('leaves nothing: %s', async (sql, deleted) => {
+    await lose(() => true)
+    expect(await run(sql)).toMatchObject({ deleted })
+    expect(await rows()).toEqual([])
+  })
+
+  it.each([
+    ['n <> -1', 39],
+    ['NOT (n = -1)', 39],
+    ['n NOT IN (-1, -2)', 39],
+    ['part <> 9', 30],
+    ['part <> 9 AND n + 0 < 5', 5],
+    ['x >= 0', 40],
+    ['id < 20 AND part = (SELECT max(id) FROM a.t WHERE id < 2)', 10],
+  ])('leaves what no condition is true for: %s', async (condition, deleted) => {
+    expect(await run(`DELETE FROM a.t WHERE ${condition}`)).toMatchObject({ deleted })
+    expect(await rows('SELECT count(*)::INT AS n FROM a.t')).toEqual([{ n: 40 - deleted }])
+  })
 })
 
 it('a write that fails leaves the table as it was, and nothing staged', async () => {

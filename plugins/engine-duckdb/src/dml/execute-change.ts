@@ -34,6 +34,7 @@ import {
 import type { ChangeStatement } from './change-statement.js'
 import { type ComposedSql, SqlComposer, type SqlPart, statementWithin } from './composed-sql.js'
 import { tableDefinition } from './create-table.js'
+import { exactFilter } from './exact-filter.js'
 import { insertedRows } from './insert-rows.js'
 import { readChangeStatement } from './read-statement.js'
 import { isolationLevel, RowChangeWriter, rowsOf, writeMode } from './row-changes.js'
@@ -222,14 +223,24 @@ export class ChangeExecution {
       const { rows, ranges, copies } = await this.changedRows(statement, changed, parts)
       const composed = this.composer.compose(rows)
       const condition = await targetFilter(this.connection, composed, target.database, metadata)
-      const filter =
+      const exact =
+        statement.kind === 'delete'
+          ? exactFilter(statement, changed, parts.expressions, this.options.params ?? [])
+          : undefined
+      const implied =
         condition && ranges ? ({ op: 'and', left: condition, right: ranges } as const) : (condition ?? ranges)
+      const filter = exact ?? implied
       await target.plan(filter)
+      const whole = exact ? target.takeWhole() : []
       await target.attach(statement.kind !== 'delete')
       const { changes, counts, coming } =
         (copies && (await this.collectCopies(copies))) ?? (await this.collectChanges(composed, changed))
-      const outcome = { operation: statement.kind, ...counts }
-      if (counts.inserted + counts.updated + counts.deleted === 0) return outcome
+      const outcome = {
+        operation: statement.kind,
+        ...counts,
+        deleted: whole.reduce((sum, { file }) => sum + file.recordCount, counts.deleted),
+      }
+      if (outcome.inserted + outcome.updated + outcome.deleted === 0) return outcome
       const staged = await new RowChangeWriter(this.connection, this.store, this.writer, metadata).write(
         target,
         {
@@ -242,9 +253,10 @@ export class ChangeExecution {
         // A missing value is the statement's fault, wherever it is found.
         (copy) => this.connection.run(copy, { sql: this.sql, placeOf: () => undefined }),
       )
+      const removePaths = new Set([...staged.removePaths, ...whole.map(({ file }) => file.path)])
       const snapshotId = await table.transaction.addSnapshot({
         add: staged.add,
-        removePaths: staged.removePaths,
+        removePaths,
         validation: {
           isolation: isolationLevel(metadata, statement.kind),
           referencedPaths: staged.referencedPaths,
@@ -257,7 +269,7 @@ export class ChangeExecution {
         ...outcome,
         snapshotId,
         addedFiles: staged.add.length,
-        removedFiles: staged.removePaths.size,
+        removedFiles: removePaths.size,
         bytes: staged.add.reduce((sum, file) => sum + file.fileSize, 0),
       }
     } finally {

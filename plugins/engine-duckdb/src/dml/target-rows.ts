@@ -40,6 +40,17 @@ export class TargetRows {
     this.scanned = tasks
   }
 
+  /**
+   * Leaves the files out of which the filter of {@link plan} wants every row, and gives their tasks. Not those of which
+   * rows are deleted already, whose number is known only once they are read.
+   */
+  takeWhole(): readonly ScanTask[] {
+    const isWhole = ({ residual, deletes }: ScanTask) => residual.op === 'true' && deletes.length === 0
+    const whole = this.scanned.filter(isWhole)
+    this.scanned = this.scanned.filter((task) => !isWhole(task))
+    return whole
+  }
+
   /** What stands behind FROM once the rows are {@link attach}ed. */
   from(alias: string | undefined): string {
     const name = `${identifier(this.database)}.${tableName(this.table)}`

@@ -44,7 +44,7 @@ export class Predicates {
   }
 
   /** A filter that is true, false or unknown for the same rows as the condition. */
-  private exact(node: ExpressionNode): Expression | undefined {
+  exact(node: ExpressionNode): Expression | undefined {
     const children = node.children ?? []
     switch (node.type) {
       case 'CONJUNCTION_AND': {
