@@ -19,3 +19,12 @@ const defaultFileSize = 128 * 1024 * 1024
 export function targetFileSize(metadata: TableMetadata): number {
   return numberProperty(metadata, 'write.target-file-size-bytes', defaultFileSize) || defaultFileSize
 }
+
+/** The properties but for those of the given names. */
+export function withoutProperties(
+  properties: Readonly<Record<string, string>> | undefined,
+  names: readonly string[],
+): Readonly<Record<string, string>> {
+  const removed = new Set(names)
+  return Object.fromEntries(Object.entries(properties ?? {}).filter(([name]) => !removed.has(name)))
+}

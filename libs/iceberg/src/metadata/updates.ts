@@ -16,6 +16,7 @@ import { checkReferences } from '../schema/schema-references.js'
 import { bindSortOrder } from '../sort/sort-order.js'
 import { addSnapshot, removeRef, removeSnapshots, replaceOfSnapshot, setRef } from './snapshot-updates.js'
 import { checkFiles } from './validate.js'
+import { withoutProperties } from './properties.js'
 
 /** Older entries of `metadata-log` fall out; the property is Iceberg's own. */
 const defaultPreviousVersions = 100
@@ -101,13 +102,9 @@ export function applyUpdates(
       case 'set-properties':
         next.properties = { ...next.properties, ...update.updates }
         break
-      case 'remove-properties': {
-        const removals = new Set(update.removals)
-        next.properties = Object.fromEntries(
-          Object.entries(next.properties ?? {}).filter(([key]) => !removals.has(key)),
-        )
+      case 'remove-properties':
+        next.properties = withoutProperties(next.properties, update.removals)
         break
-      }
       case 'remove-schemas':
         removeSchemas(next, new Set(update['schema-ids']))
         break

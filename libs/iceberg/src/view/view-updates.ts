@@ -3,6 +3,7 @@ import { type IcebergSchema, PhloError, type ViewMetadata, type ViewUpdate, type
 import { invalid } from '../invalid.js'
 import { sameJson } from '../metadata/json.js'
 import { currentViewVersion, sqlRepresentations, validateVersion } from './view-metadata.js'
+import { withoutProperties } from '../metadata/properties.js'
 
 /** How many versions a view keeps, the current one among them. Spec: `version.history.num-entries`. */
 const defaultHistory = 10
@@ -92,13 +93,9 @@ export function applyViewUpdates(
       case 'set-properties':
         next.properties = { ...next.properties, ...update.updates }
         break
-      case 'remove-properties': {
-        const removals = new Set(update.removals)
-        next.properties = Object.fromEntries(
-          Object.entries(next.properties ?? {}).filter(([key]) => !removals.has(key)),
-        )
+      case 'remove-properties':
+        next.properties = withoutProperties(next.properties, update.removals)
         break
-      }
       default:
         throw invalid('view update', `action ${JSON.stringify((update as { action: unknown }).action)} is not known`)
     }
