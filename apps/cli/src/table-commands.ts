@@ -246,6 +246,18 @@ export function addTableCommands(
     )
 
   table
+    .command('rewrite-deletes')
+    .description('put files of position deletes together, as deletion vectors from format version 3 on')
+    .argument('<table>', 'namespace.name')
+    .addOption(dryRunOption())
+    .addOption(branchOption())
+    .addHelpText('after', examples('phlo table rewrite-deletes bronze.flights --dry-run'))
+    .action((name: string, options: { ref: string; dryRun?: boolean }) =>
+      run(async () =>
+        (await import('./commands/table/rewrite-deletes.js')).rewriteDeletes(context, globals(), name, options),
+      ),
+    )
+  table
     .command('dangling-deletes')
     .description('take delete files out of a table that delete no row any more')
     .argument('<table>', 'namespace.name')

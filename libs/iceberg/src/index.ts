@@ -160,4 +160,5 @@ export {
   planDanglingDeletes,
   removeDanglingDeletes,
 } from './maintenance/dangling-deletes.js'
+export { type DeleteGroup, type DeleteRewritePlan, planDeleteRewrite } from './maintenance/delete-rewrite-plan.js'
 export { targetFileSize } from './metadata/properties.js'

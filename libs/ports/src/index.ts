@@ -141,6 +141,8 @@ export type {
   RewriteResult,
   RewriteStrategy,
   SortKey,
+  RewriteDeletesRequest,
+  RewriteDeletesResult,
 } from './rewrite.js'
 export type { AddFilesRequest, AddFilesResult } from './add-files.js'
 export type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'

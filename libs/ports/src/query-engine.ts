@@ -2,7 +2,7 @@ import type { AddFilesRequest, AddFilesResult } from './add-files.js'
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { isPhloError, restated, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
-import type { RewriteRequest, RewriteResult } from './rewrite.js'
+import type { RewriteDeletesRequest, RewriteDeletesResult, RewriteRequest, RewriteResult } from './rewrite.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
 import type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'
@@ -128,7 +128,7 @@ export interface QueryEngineSupports {
   readonly timeTravel: boolean
   /** {@link QueryEngine.execute} changes tables; without it, it throws PHLO_UNSUPPORTED. Default false. */
   readonly dml: boolean
-  /** {@link QueryEngine.rewrite} writes files anew; without it, it throws PHLO_UNSUPPORTED. Default false. */
+  /** {@link QueryEngine.rewrite} and `rewriteDeletes` write files anew; without it, they throw PHLO_UNSUPPORTED. Default false. */
   readonly rewrite: boolean
   /** {@link QueryEngine.addFiles} adds Parquet files; without it, it throws PHLO_UNSUPPORTED. Default false. */
   readonly addFiles: boolean
@@ -166,6 +166,13 @@ export interface QueryEngine {
    * meanwhile stays as it is. Throws PHLO_SCHEMA_COLUMN_MISSING for columns that the table has not.
    */
   rewrite(request: RewriteRequest): Promise<RewriteResult>
+
+  /**
+   * Writes a table's files of position deletes together, in the form that the table's version asks for, as one commit
+   * that leaves its rows as they are. Throws PHLO_TABLE_NOT_FOUND, and PHLO_COMMIT_CONFLICT when somebody else changed
+   * those files meanwhile.
+   */
+  rewriteDeletes(request: RewriteDeletesRequest): Promise<RewriteDeletesResult>
 
   /**
    * Makes Parquet files of the store part of a table, where they are and as one commit. Throws PHLO_TABLE_NOT_FOUND,

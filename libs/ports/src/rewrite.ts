@@ -84,3 +84,27 @@ export interface RewriteResult {
   /** The snapshots that were made, in their order. */
   readonly snapshotIds: readonly bigint[]
 }
+
+export interface RewriteDeletesRequest {
+  readonly table: TableIdentifier
+  /** The branch of the catalog that is read and written. */
+  readonly ref: string
+  /** Only tells which files would be written anew. Default false. */
+  readonly dryRun?: boolean
+  readonly message: string
+  readonly author?: string
+  readonly signal?: AbortSignal
+}
+
+export interface RewriteDeletesResult {
+  /** How many files of position deletes there were, without deletion vectors. */
+  readonly examined: number
+  readonly removedFiles: number
+  readonly removedBytes: number
+  readonly addedFiles: number
+  readonly addedBytes: number
+  /** Deleted rows that the new files name. */
+  readonly positions: number
+  /** The snapshot that was made. */
+  readonly snapshotId?: bigint
+}

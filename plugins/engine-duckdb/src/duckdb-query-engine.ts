@@ -18,6 +18,8 @@ import {
   type QueryEngineSupports,
   type QueryOptions,
   type QueryResult,
+  type RewriteDeletesRequest,
+  type RewriteDeletesResult,
   type RewriteRequest,
   type RewriteResult,
   type SqlDialect,
@@ -28,6 +30,7 @@ import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { duckdbType } from './duckdb-types.js'
 import { analyzeTable } from './maintenance/analyze-table.js'
+import { rewriteDeletes } from './maintenance/rewrite-deletes.js'
 import { TableRewrite } from './maintenance/rewrite-table.js'
 import { aboutTable } from './reading/about-table.js'
 import { addFiles } from './register/add-files.js'
@@ -143,6 +146,11 @@ export class DuckDbQueryEngine implements QueryEngine {
   rewrite(request: RewriteRequest): Promise<RewriteResult> {
     const { host, store, catalog, stagingRoot } = this
     return new TableRewrite({ host, store, catalog, stagingRoot }, request).run()
+  }
+
+  rewriteDeletes(request: RewriteDeletesRequest): Promise<RewriteDeletesResult> {
+    const { host, store, catalog, stagingRoot } = this
+    return rewriteDeletes({ host, store, catalog, stagingRoot }, request)
   }
 
   addFiles(request: AddFilesRequest): Promise<AddFilesResult> {

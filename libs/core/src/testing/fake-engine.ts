@@ -17,6 +17,7 @@ import {
   type QueryEngine,
   type QueryOptions,
   type QueryResult,
+  type RewriteDeletesResult,
   type RewriteResult,
   type SqlDialect,
   type StatementTable,
@@ -111,6 +112,10 @@ export class FakeEngine implements QueryEngine, IngestEngine {
   }
 
   async analyze(): Promise<AnalyzeResult> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
+  }
+
+  async rewriteDeletes(): Promise<RewriteDeletesResult> {
     throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }
 

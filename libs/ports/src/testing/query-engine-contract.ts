@@ -119,6 +119,17 @@ export function queryEngineContract(
       assert.equal((await rewrite(false)).removedFiles, 0)
     })
 
+    using(
+      'finds no deletes to rewrite where there are none, or says that it rewrites none',
+      async ({ engine, put }) => {
+        await put('a.t', 'SELECT 1 AS id')
+        const rewrite = () => engine.rewriteDeletes({ table: table('a.t'), ref: 'main', message: 'Rewrite deletes' })
+        if (!engine.supports.rewrite) return assert.rejects(rewrite(), withCode('PHLO_UNSUPPORTED'))
+        const { examined, removedFiles, snapshotId } = await rewrite()
+        assert.deepEqual([examined, removedFiles, snapshotId], [0, 0, undefined])
+      },
+    )
+
     using('adds no file from outside the store, or says that it adds none', async ({ engine, put }) => {
       await put('a.t', 'SELECT 1 AS id')
       const files = ['elsewhere://bucket/file.parquet']

@@ -1,0 +1,32 @@
+import type { CommandContext, GlobalOptions } from '../../command-context.js'
+import { formatBytes, plural } from '../../output/numbers.js'
+import { find, withLake } from './opened-lake.js'
+
+/** Puts a table's files of position deletes together. */
+export async function rewriteDeletes(
+  context: CommandContext,
+  globals: GlobalOptions,
+  name: string,
+  options: { ref: string; dryRun?: boolean },
+): Promise<number> {
+  const { terminal } = context
+  return withLake(context, globals, options.ref, async (opened) => {
+    const { identifier } = await find(opened, name)
+    const result = await opened.engine().rewriteDeletes({
+      table: identifier,
+      ref: options.ref,
+      message: `Rewrite deletes of ${name}`,
+      signal: context.signal,
+      ...(options.dryRun && { dryRun: true }),
+    })
+    if (globals.json) return terminal.json({ table: name, ...(options.dryRun && { dryRun: true }), ...result })
+    const removed = `${plural(result.removedFiles, 'delete file')} (${formatBytes(result.removedBytes)})`
+    if (result.removedFiles === 0)
+      return terminal.print(`Nothing to do: ${plural(result.examined, 'file')} of position deletes`)
+    if (options.dryRun) return terminal.print(`Would rewrite ${removed} of ${result.examined}`)
+    terminal.print(
+      `Rewrote ${removed} as ${plural(result.addedFiles, 'file')} (${formatBytes(result.addedBytes)}) ` +
+        `with ${plural(result.positions, 'deleted row')}`,
+    )
+  })
+}
