@@ -176,6 +176,25 @@ describe.each([
   })
 })
 
+it.each([
+  ['UPDATE a.t AT (VERSION => 1) SET id = 2', 12],
+  ['DELETE FROM a.t AT (TIMESTAMP => now()) WHERE id = 1', 17],
+  ['MERGE INTO a.t at (version => 1) AS t USING a.t AS s USING (id) WHEN MATCHED THEN DELETE', 16],
+  ['INSERT INTO a.t AT (VERSION => 1) VALUES (1)', 17],
+  ['TRUNCATE a.t AT (VERSION => 1)', 14],
+  ['INSERT INTO a.t SELECT * FROM a.t AT (VERSION => 1)', 31],
+  ['DELETE FROM a.t WHERE id IN (SELECT id FROM a.t AT (VERSION => 1))', 45],
+])('a past state is not what is changed: %s', async (sql, column) => {
+  await run('CREATE TABLE a.t AS SELECT 1 AS id')
+  await expect(run(sql)).rejects.toMatchObject({
+    code: 'PHLO_SQL_INVALID',
+    message: 'AT (…) is understood in queries alone',
+    location: { line: 1, column },
+  })
+  // A name like any other without what follows it there.
+  expect(await run('UPDATE a.t AT SET id = id + 1')).toMatchObject({ updated: 1 })
+})
+
 it('files that certainly hold no row in question are not opened', async () => {
   await run(
     'CREATE TABLE a.t PARTITIONED BY (part) AS SELECT range::INT AS id, (range // 10)::INT AS part FROM range(30)',

@@ -98,7 +98,16 @@ export class TokenReader {
         span,
         'Tables are named namespace.table.',
       )
+    this.refuseAt()
     return { table: { namespace: [namespace], name }, span }
+  }
+
+  /** A past state, which DuckDB lets a query name. */
+  private refuseAt(): void {
+    const at = this.peek()
+    const isAt = isWord(at, 'AT') && isSymbol(this.peek(1), '(') && isWord(this.peek(2), 'VERSION', 'TIMESTAMP')
+    if (!at || !isAt || !isSymbol(this.peek(3), '=')) return
+    throw this.invalid('AT (…) is understood in queries alone', at, 'A table is changed as it is now.')
   }
 
   /** A table and the alias behind it, unless that is one of the words that follow a table here. */
