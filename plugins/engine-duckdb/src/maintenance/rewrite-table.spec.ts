@@ -255,8 +255,9 @@ describe('an ordering rewrite', () => {
         for await (const _ of planScan(lake.store, metadata, { filter: { op: 'eq', column, value } })) found++
         return found
       }
-      expect(await needed('id', 500_000)).toBeLessThanOrEqual(count / 2)
-      expect(await needed('other', 500)).toBeLessThanOrEqual(count / 2)
+      // Not in the middle, where the curve's halves meet and a value may lie in both.
+      expect(await needed('id', 300_000)).toBeLessThanOrEqual(count / 2)
+      expect(await needed('other', 300)).toBeLessThanOrEqual(count / 2)
       expect(await content()).toEqual(before)
     },
     60_000,
