@@ -5,9 +5,10 @@ import { type DataFile, fileContent, planScan, serializeMetadata, TableTransacti
 import type { ObjectStore, RowSchema, TableIdentifier, TableMetadata } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
 import { BenchError } from '../bench-error.js'
-import { type BenchCase, type CaseContext, type Findings, judge, type Measure } from '../case.js'
+import { type BenchCase, type CaseContext, type Findings, judge } from '../case.js'
+import { latencyMeasure } from '../latency-measure.js'
 import { rotated } from '../rounds.js'
-import { median, percentile } from '../statistics.js'
+import { median } from '../statistics.js'
 import { settle } from '../workplace.js'
 
 const histories = [10, 10_000] as const
@@ -181,7 +182,9 @@ export const appendHistory: BenchCase = {
     const [short, long] = histories
     return {
       yardstick: nameOf(short, 'known'),
-      measures: tables.map((table) => measure(table, times.get(table.name) as number[][], typical(short, 'known'))),
+      measures: tables.map((table) =>
+        latencyMeasure(table, times.get(table.name) as number[][], typical(short, 'known')),
+      ),
       targets: (['known', 'fresh'] as const).map((acquaintance) =>
         judge(
           {
@@ -196,17 +199,4 @@ export const appendHistory: BenchCase = {
       ),
     }
   },
-}
-
-function measure({ name, what }: Table, rounds: readonly number[][], yardstick: number): Measure {
-  const runs = rounds.map(median)
-  return {
-    name,
-    what,
-    unit: 'ms',
-    median: median(runs),
-    runs,
-    ratio: median(runs) / yardstick,
-    parts: { '95th percentile, ms': median(rounds.map((milliseconds) => percentile(milliseconds, 95))) },
-  }
 }

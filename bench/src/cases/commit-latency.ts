@@ -6,9 +6,10 @@ import { fileContent, TableTransaction } from '@phlo/iceberg'
 import type { CatalogChange, RowSchema, TableIdentifier } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
 import { BenchError } from '../bench-error.js'
-import type { BenchCase, CaseContext, Findings, Measure } from '../case.js'
+import type { BenchCase, CaseContext, Findings } from '../case.js'
+import { latencyMeasure } from '../latency-measure.js'
 import { rotated } from '../rounds.js'
-import { median, percentile } from '../statistics.js'
+import { median } from '../statistics.js'
 
 /** Commits of each kind in a round. */
 const commitsPerRound = 100
@@ -54,7 +55,7 @@ export const commitLatency: BenchCase = {
     const yardstick = median((times.get((plain as Kind).name) as number[][]).map(median))
     return {
       yardstick: (plain as Kind).name,
-      measures: kinds.map((kind) => measure(kind, times.get(kind.name) as number[][], yardstick)),
+      measures: kinds.map((kind) => latencyMeasure(kind, times.get(kind.name) as number[][], yardstick)),
       targets: [],
     }
   },
@@ -72,19 +73,6 @@ async function oneRound(kinds: readonly Kind[]): Promise<Map<string, number[]>> 
   }
   for (const kind of kinds) await kind.verify()
   return times
-}
-
-function measure({ name, what }: Kind, rounds: readonly number[][], yardstick: number): Measure {
-  const runs = rounds.map(median)
-  return {
-    name,
-    what,
-    unit: 'ms',
-    median: median(runs),
-    runs,
-    ratio: median(runs) / yardstick,
-    parts: { '95th percentile, ms': median(rounds.map((milliseconds) => percentile(milliseconds, 95))) },
-  }
 }
 
 /** What no commit on a local disk can do without: a file written, its name given, both on the disk. */
