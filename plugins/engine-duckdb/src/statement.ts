@@ -4,15 +4,24 @@ import { literal, tableName } from './duckdb-dialect.js'
 import { lineAndColumn, textOffset } from './duckdb-errors.js'
 import type { Connection } from './duckdb-host.js'
 import { type AtClause, findAtClause } from './reading/at-clause.js'
-import type { CommonTables, QueryNode, TableNode } from './reading/syntax-tree.js'
+import {
+  aboutOfFunction,
+  type IntervalCall,
+  intervalUsage,
+  readIntervalCall,
+  type TableFunctionNode,
+} from './reading/interval-call.js'
+import type { CommonTables, QueryNode, SqlNode, TableNode } from './reading/syntax-tree.js'
 
 /** A place of a statement that names a table. */
 export interface TableReference {
   readonly identifier: TableIdentifier
-  readonly node: TableNode
-  /** Where the name begins in the statement. */
+  readonly node: SqlNode
+  /** Where the name begins in the statement; where it is an argument of a function, where that one's does. */
   readonly start: number
   readonly at?: AtClause
+  /** The function that asks for a part of the table's history. */
+  readonly call?: IntervalCall
 }
 
 /** What a statement of a user says. */
@@ -98,8 +107,7 @@ interface SerializedSql {
   readonly statements?: readonly { readonly node: QueryNode }[]
 }
 
-interface Node extends TableNode {
-  readonly function?: { readonly function_name: string; readonly query_location?: number | bigint }
+interface Node extends TableNode, TableFunctionNode {
   readonly cte_map?: CommonTables
   readonly query?: unknown
 }
@@ -171,10 +179,32 @@ class Walk {
   private tableFunction(node: Node): void {
     const name = node.function?.function_name.toLowerCase() ?? ''
     if (harmlessTableFunctions.has(name)) return
+    const about = aboutOfFunction(node)
+    if (about) {
+      this.interval(node, about)
+      return
+    }
     throw new PhloError('PHLO_SQL_FORBIDDEN', `The function ${name} is not allowed in FROM: SQL reaches tables only`, {
       hint: 'Read files with an ingestion asset, then query its table.',
       ...this.location(node.function?.query_location ?? node.query_location),
     })
+  }
+
+  private interval(node: Node, about: string): void {
+    const count = node.function?.query_location ?? node.query_location
+    const start = this.offset(count) ?? 0
+    const read = readIntervalCall(this.sql, start, node)
+    const at = this.location(count)
+    if (!read) {
+      throw new PhloError('PHLO_SQL_INVALID', `${node.function?.function_name ?? ''} is called in another way`, {
+        hint: intervalUsage,
+        ...at,
+      })
+    }
+    const { table, call } = read
+    if (engineSchemas.has((table.namespace[0] ?? '').toLowerCase()))
+      throw new PhloError('PHLO_SQL_FORBIDDEN', `${formatIdentifier(table)} is a table of the engine’s own`, at)
+    this.references.push({ identifier: { ...table, name: `${table.name}$${about}` }, node, start, call })
   }
 
   private location(count: number | bigint | undefined) {

@@ -58,9 +58,39 @@ describe('an interval of history', () => {
       [2n, 3n, 5n],
     ])
     const missing = expect.objectContaining({ code: 'PHLO_SNAPSHOT_NOT_FOUND' })
+    const unfit = (message: RegExp) =>
+      expect.objectContaining({
+        code: 'PHLO_SNAPSHOT_UNFIT',
+        message: expect.stringMatching(message) as unknown as string,
+      })
     expect(() => ids({ fromInclusive: 1n })).toThrow(missing)
-    expect(() => ids({ fromExclusive: 4n })).toThrow(missing)
-    expect(() => ids({ fromExclusive: 3n, to: { snapshotId: 2n } })).toThrow(missing)
+    expect(() => ids({ fromExclusive: 4n })).toThrow(unfit(/^Snapshot 4 is not in the history of snapshot 5$/))
+    expect(() => ids({ fromExclusive: 3n, to: { snapshotId: 2n } })).toThrow(unfit(/^Snapshot 3 came after snapshot 2/))
+  })
+
+  it('starts at what a branch, a tag or a time stood at', async () => {
+    const whole = await table()
+    const [first] = whole['snapshot-log'] ?? []
+    const ids = (interval: SnapshotInterval, metadata = whole) =>
+      selectInterval(metadata, interval).snapshots.map((snapshot) => Number(snapshot['snapshot-id']))
+    const start = first?.['timestamp-ms'] ?? 0
+    const log = whole['snapshot-log']!.map((entry, index) => ({ ...entry, 'timestamp-ms': start + 1000 * index }))
+    const at = (seconds: number) => ({ since: { asOf: new Date(start + 1000 * seconds) } })
+    const metadata = { ...whole, 'snapshot-log': log }
+    expect([
+      ids({ since: { snapshotId: 2n } }),
+      ids({ since: { ref: 'main' } }),
+      ids({ since: { ref: 'main' }, to: { ref: 'main' } }),
+      ids(at(0), metadata),
+      ids(at(1.5), metadata),
+      ids(at(9), metadata),
+      ids(at(-1), metadata),
+    ]).toEqual([[3, 5], [], [], [2, 3, 5], [3, 5], [], [1, 2, 3, 5]])
+    // What was before the first snapshot that is left is not known.
+    const expired = { ...metadata, snapshots: metadata.snapshots!.slice(1), 'snapshot-log': log.slice(1) }
+    expect(() => ids(at(-1), expired)).toThrow(expect.objectContaining({ code: 'PHLO_SNAPSHOT_NOT_FOUND' }))
+    expect(() => ids({ since: { ref: 'side' } })).toThrow(expect.objectContaining({ code: 'PHLO_SNAPSHOT_UNFIT' }))
+    expect(() => ids({ since: { ref: 'none' } })).toThrow(expect.objectContaining({ code: 'PHLO_REF_NOT_FOUND' }))
   })
 
   it('ends where parents form a circle', async () => {
@@ -68,7 +98,7 @@ describe('an interval of history', () => {
     const snapshots = metadata.snapshots!.map((snapshot) => ({ ...snapshot, 'parent-snapshot-id': 5n }))
     expect(selectInterval({ ...metadata, snapshots }, {}).snapshots).toHaveLength(1)
     expect(() => selectInterval({ ...metadata, snapshots }, { fromExclusive: 1n })).toThrow(
-      expect.objectContaining({ code: 'PHLO_SNAPSHOT_NOT_FOUND' }),
+      expect.objectContaining({ code: 'PHLO_SNAPSHOT_UNFIT' }),
     )
   })
 })

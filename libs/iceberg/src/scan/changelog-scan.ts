@@ -37,7 +37,8 @@ export interface ChangeTask {
 /**
  * What the snapshots of an interval changed, oldest first; snapshots that only replaced files by others with the same rows
  * change nothing. One snapshot's changed files and the deletes that matter to them are held in memory.
- * Throws PHLO_SNAPSHOT_NOT_FOUND, PHLO_REF_NOT_FOUND, and PHLO_ICEBERG_INVALID for a filter that does not bind.
+ * Throws PHLO_SNAPSHOT_NOT_FOUND, PHLO_SNAPSHOT_UNFIT for a start that the end did not come from, PHLO_REF_NOT_FOUND, and
+ * PHLO_ICEBERG_INVALID for a filter that does not bind.
  */
 export async function* planChangelogScan(
   store: ObjectStore,

@@ -22,8 +22,8 @@ export interface IncrementalScanOptions extends SnapshotInterval, BindOptions {
 
 /**
  * The data files that the append snapshots of an interval added, snapshot by snapshot, oldest first. Snapshots of other
- * operations are passed over. Throws PHLO_SNAPSHOT_NOT_FOUND, PHLO_REF_NOT_FOUND, and PHLO_ICEBERG_INVALID for a filter that
- * does not bind.
+ * operations are passed over. Throws PHLO_SNAPSHOT_NOT_FOUND, PHLO_SNAPSHOT_UNFIT for a start that the end did not come from,
+ * PHLO_REF_NOT_FOUND, and PHLO_ICEBERG_INVALID for a filter that does not bind.
  */
 export async function* planIncrementalAppendScan(
   store: ObjectStore,

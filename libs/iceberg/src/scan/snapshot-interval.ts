@@ -1,5 +1,6 @@
 import { PhloError, type Snapshot, type TableMetadata } from '@phlo/ports'
-import { ancestors } from '../metadata/ancestry.js'
+import { ancestors, isAncestor } from '../metadata/ancestry.js'
+import { snapshotById } from '../metadata/metadata.js'
 import { type SelectedSnapshot, type SnapshotSelection, selectSnapshot } from '../metadata/select-snapshot.js'
 
 /** A part of a table's history; without a start, all of it that is left. */
@@ -8,6 +9,11 @@ export interface SnapshotInterval {
   readonly fromExclusive?: bigint
   /** The first snapshot. Not together with `fromExclusive`. */
   readonly fromInclusive?: bigint
+  /**
+   * The state before the first one, in other words than an id: what a branch or tag stands at, or what was current at a
+   * time, which is all of the history for a time before the table's first snapshot. Not together with another start.
+   */
+  readonly since?: SnapshotSelection
   /** The last snapshot. Default: the main branch's. */
   readonly to?: SnapshotSelection
 }
@@ -18,35 +24,52 @@ export interface SelectedInterval extends Pick<SelectedSnapshot, 'schema'> {
 }
 
 /**
- * The snapshots of an interval of history, which follows parents back from its last snapshot.
- * Throws PHLO_SNAPSHOT_NOT_FOUND when the first snapshot is not in the history of the last, and PHLO_REF_NOT_FOUND.
+ * The snapshots of an interval of history, which follows parents back from its last snapshot. Throws PHLO_SNAPSHOT_UNFIT
+ * when the first snapshot is not in the history of the last, PHLO_SNAPSHOT_NOT_FOUND when the table has no such snapshot,
+ * and PHLO_REF_NOT_FOUND.
  */
 export function selectInterval(metadata: TableMetadata, interval: SnapshotInterval): SelectedInterval {
-  const { fromExclusive, fromInclusive, to } = interval
+  const { fromInclusive, since, to } = interval
   const { snapshot: last, schema } = selectSnapshot(metadata, to)
+  const history = [...ancestors(metadata, last?.['snapshot-id'])]
+  const fromExclusive = since ? startOf(metadata, since, history) : interval.fromExclusive
+  const from = fromExclusive ?? fromInclusive
+  if (from === undefined) return { snapshots: history.reverse(), schema }
   const snapshots: Snapshot[] = []
-  let reached = fromExclusive === undefined && fromInclusive === undefined
-  for (const snapshot of ancestors(metadata, last?.['snapshot-id'])) {
+  for (const snapshot of history) {
     const id = snapshot['snapshot-id']
-    if (id === fromExclusive) {
-      reached = true
-      break
-    }
+    if (id === fromExclusive) return { snapshots: snapshots.reverse(), schema }
     snapshots.push(snapshot)
     // The one before may have expired.
-    const parent = snapshot['parent-snapshot-id'] ?? undefined
-    if (id === fromInclusive || (parent !== undefined && parent === fromExclusive)) {
-      reached = true
-      break
-    }
+    if (id === fromInclusive || (fromExclusive !== undefined && snapshot['parent-snapshot-id'] === fromExclusive))
+      return { snapshots: snapshots.reverse(), schema }
   }
-  if (!reached) {
-    const from = fromExclusive ?? fromInclusive
-    throw new PhloError(
-      'PHLO_SNAPSHOT_NOT_FOUND',
-      `Snapshot ${String(from)} is not in the history of ${last ? `snapshot ${last['snapshot-id']}` : 'the table'}`,
-      { hint: 'It is of another branch, was rolled back, or what lies between has expired.' },
-    )
+  throw notBefore(metadata, from, last)
+}
+
+/** The id of a state that an interval starts behind; `undefined` when that is before all history. */
+function startOf(metadata: TableMetadata, since: SnapshotSelection, history: readonly Snapshot[]): bigint | undefined {
+  if (since.snapshotId !== undefined) return since.snapshotId
+  const time = since.asOf?.getTime()
+  const isBefore = time !== undefined && !metadata['snapshot-log']?.some((entry) => entry['timestamp-ms'] <= time)
+  // A first snapshot without a parent is the table's first indeed.
+  if (isBefore && (history.at(-1)?.['parent-snapshot-id'] ?? undefined) === undefined) return undefined
+  return selectSnapshot(metadata, since).snapshot?.['snapshot-id']
+}
+
+function notBefore(metadata: TableMetadata, from: bigint, last: Snapshot | undefined): PhloError {
+  const end = last ? `snapshot ${last['snapshot-id']}` : 'the table, which has none'
+  if (!snapshotById(metadata, from)) {
+    return new PhloError('PHLO_SNAPSHOT_NOT_FOUND', `Snapshot ${from} is not in the history of ${end}`, {
+      hint: 'The table has no such snapshot: it has expired, and so has what came next.',
+    })
   }
-  return { snapshots: snapshots.reverse(), schema }
+  const isReversed = last !== undefined && isAncestor(metadata, from, last['snapshot-id'])
+  return new PhloError(
+    'PHLO_SNAPSHOT_UNFIT',
+    isReversed
+      ? `Snapshot ${from} came after ${end}: a part of history starts at the older one`
+      : `Snapshot ${from} is not in the history of ${end}`,
+    { hint: isReversed ? 'Exchange start and end.' : 'It is of another branch, or was rolled back.' },
+  )
 }

@@ -89,10 +89,10 @@ class StatementParts {
   private async inspect(part: SqlPart): Promise<TreeNode> {
     const { text, statement } = this.composer.compose(part, { keepParameters: true })
     const { tables, references, tree } = await inspectStatement(this.connection, text, statement.placeOf)
-    const past = references.find(({ at }) => at !== undefined)
+    const past = references.find(({ at, call }) => at !== undefined || call !== undefined)
     if (past) {
       const place = statement.placeOf?.(past.start)
-      throw new PhloError('PHLO_SQL_INVALID', 'AT (…) is understood in queries alone', {
+      throw new PhloError('PHLO_SQL_INVALID', 'AT (…) and parts of a table’s history are understood in queries alone', {
         hint: 'Make a table of the query first.',
         ...(place && { location: { file: statementFile, ...place } }),
       })

@@ -2,12 +2,12 @@ import { type MetadataTableName, metadataTableNames } from '@phlo/iceberg'
 import type { TableIdentifier } from '@phlo/ports'
 
 /**
- * What a name such as `flights$snapshots` asks of a table: one of its metadata tables, its changes, or its rows with where
- * each is and since when.
+ * What a name such as `flights$snapshots` asks of a table: one of its metadata tables, its changes, the rows that were
+ * appended to it, or its rows with where each is and since when.
  */
-export type About = MetadataTableName | 'changes' | 'rows'
+export type About = MetadataTableName | 'changes' | 'appends' | 'rows'
 
-const names: ReadonlySet<string> = new Set([...metadataTableNames, 'changes', 'rows'])
+const names: ReadonlySet<string> = new Set([...metadataTableNames, 'changes', 'appends', 'rows'])
 
 /** The table that a name is about, and what of it; the name itself when it is no such one. */
 export function aboutTable(identifier: TableIdentifier): { readonly base: TableIdentifier; readonly about?: About } {

@@ -42,26 +42,26 @@ export function findAtClause(sql: string, start: number): AtClause {
   throw new PhloError('PHLO_INTERNAL', 'An AT that DuckDB has parsed is not in the statement')
 }
 
-/** A table of a statement whose AT was resolved: its place, and the schema that takes its namespace's place. */
-export interface ReplacedAt {
-  /** Where the table's name begins, which is its namespace's. */
+/** A table of a statement whose state was found: its place, and what takes the place of its first name. */
+export interface ReplacedState {
+  /** Where the table's first name begins: its namespace's, or a function's. */
   readonly start: number
-  readonly clause: AtClause
-  readonly schema: string
+  /** The AT, or the function's arguments. */
+  readonly clause: Pick<AtClause, 'start' | 'end'>
+  readonly name: string
 }
 
-/** The statement without its ATs, as many bytes and lines long, so that errors are still told where they are. */
-export function withoutAtClauses(sql: string, replaced: readonly ReplacedAt[]): string {
+/** The statement without its states, as many bytes and lines long, so that errors are still told where they are. */
+export function withoutStates(sql: string, replaced: readonly ReplacedState[]): string {
   let text = sql
-  for (const { start, clause, schema } of [...replaced].sort((a, b) => b.start - a.start)) {
-    const [namespace] = tokens(text.slice(start))
-    if (!namespace) continue
+  for (const { start, clause, name } of [...replaced].sort((a, b) => b.start - a.start)) {
+    const [first] = tokens(text.slice(start))
+    if (!first) continue
     const gone = text.slice(clause.start, clause.end)
     const blank = gone.replace(/[^\n]/gu, (char) => ' '.repeat(Buffer.byteLength(char)))
-    const grown = Buffer.byteLength(schema) - Buffer.byteLength(text.slice(start, start + namespace.end))
+    const grown = Buffer.byteLength(name) - Buffer.byteLength(text.slice(start, start + first.end))
     const spaces = grown > 0 ? blank.replace(new RegExp(` {${grown}}`), '') : `${blank}${' '.repeat(-grown)}`
-    text =
-      text.slice(0, start) + schema + text.slice(start + namespace.end, clause.start) + spaces + text.slice(clause.end)
+    text = text.slice(0, start) + name + text.slice(start + first.end, clause.start) + spaces + text.slice(clause.end)
   }
   return text
 }

@@ -3,9 +3,10 @@ import {
   type Expression,
   fileContent,
   planChangelogScan,
+  planIncrementalAppendScan,
   type ScanTask,
   selectSnapshot,
-  type SnapshotSelection,
+  type SnapshotInterval,
 } from '@phlo/iceberg'
 import type { IcebergSchema, ObjectStore, TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
@@ -13,7 +14,7 @@ import type { Connection } from '../duckdb-host.js'
 import { rowsSelect } from './rows-select.js'
 
 /**
- * The SELECT of all changes that made a table what it is at a state: each row with whether it is an `insert`, a `delete`
+ * The SELECT of all changes in a part of a table's history: each row with whether it is an `insert`, a `delete`
  * or, in tables with identifier fields, an `update_before` or `update_after`, with the snapshot that made it and that
  * one's place among them. Rows that a snapshot only moved to other files are no changes.
  */
@@ -21,12 +22,12 @@ export async function changesSelect(
   connection: Connection,
   store: ObjectStore,
   metadata: TableMetadata,
-  selection: SnapshotSelection,
+  interval: SnapshotInterval,
   filter?: Expression,
 ): Promise<string> {
-  const { schema } = selectSnapshot(metadata, selection)
+  const { schema } = selectSnapshot(metadata, interval.to)
   const tasks: ChangeTask[] = []
-  for await (const task of planChangelogScan(store, metadata, { to: selection, ...(filter && { filter }) }))
+  for await (const task of planChangelogScan(store, metadata, { ...interval, ...(filter && { filter }) }))
     tasks.push(task)
   const reader = new ChangeReader(connection, store, metadata, schema)
   const removing = new Set(tasks.filter(({ kind }) => kind !== 'added-rows').map((task) => task.changeOrdinal))
@@ -41,6 +42,29 @@ export async function changesSelect(
     selects.push(netChanges(schema, columns, added, gone))
   }
   return selects.join(' UNION ALL ')
+}
+
+/**
+ * The SELECT of the rows that were appended in a part of a table's history, with the snapshot that appended each and that
+ * one's place among them. What snapshots of other operations did, and what became of the rows later, is not in it.
+ */
+export async function appendsSelect(
+  connection: Connection,
+  store: ObjectStore,
+  metadata: TableMetadata,
+  interval: SnapshotInterval,
+  filter?: Expression,
+): Promise<string> {
+  const { schema } = selectSnapshot(metadata, interval.to)
+  const tasks: ChangeTask[] = []
+  const ordinals = new Map<bigint, number>()
+  for await (const task of planIncrementalAppendScan(store, metadata, { ...interval, ...(filter && { filter }) })) {
+    const { snapshotId } = task
+    if (!ordinals.has(snapshotId)) ordinals.set(snapshotId, ordinals.size)
+    const changeOrdinal = ordinals.get(snapshotId) ?? 0
+    tasks.push({ ...task, kind: 'added-rows', previousDeletes: [], changeOrdinal, commitSnapshotId: snapshotId })
+  }
+  return new ChangeReader(connection, store, metadata, schema).rows(tasks)
 }
 
 function typed(columns: readonly string[], type: string): string[] {

@@ -1,5 +1,6 @@
 import type { Expression } from '@phlo/iceberg'
 import type { IcebergSchema, NestedField } from '@phlo/ports'
+import type { TableFunctionNode } from './interval-call.js'
 import { rejectsNulls } from './predicates.js'
 import type { QueryNode, SelectItem, TableNode } from './syntax-tree.js'
 
@@ -46,10 +47,15 @@ export interface Sources {
 export const noSources: Sources = { list: [], merged: new Set(), natural: false, others: false }
 export const unknownSources: Sources = { ...noSources, others: true }
 
-export function tableSource(node: TableNode, schema: IcebergSchema | undefined, use: TableUse): Sources {
+/** A table's source; that of a function's rows is named like the function. */
+export function tableSource(
+  node: TableNode & TableFunctionNode,
+  schema: IcebergSchema | undefined,
+  use: TableUse,
+): Sources {
   if (!schema || (node.column_name_alias ?? []).length > 0) return unknownSources
   const fields = new Map(schema.fields.map((field) => [field.name.toLowerCase(), field]))
-  const name = (node.table_name ?? '').toLowerCase()
+  const name = (node.table_name ?? node.function?.function_name ?? '').toLowerCase()
   const source: Source = {
     alias: (node.alias ?? '').toLowerCase() || name,
     ...(!node.alias && { schema: (node.schema_name ?? '').toLowerCase() }),

@@ -120,6 +120,8 @@ class FilterWalk {
     switch (node.type) {
       case 'BASE_TABLE':
         return this.table(node, scope)
+      case 'TABLE_FUNCTION':
+        return this.tableFunction(node, scope)
       case 'SUBQUERY': {
         const { subquery, alias = '', column_name_alias: aliases = [], sample } = node as SubqueryRef
         const inner = this.query(subquery.node, scope)
@@ -149,6 +151,18 @@ class FilterWalk {
     const aliases = [...(named.table.aliases ?? []), ...(node.column_name_alias ?? [])]
     const seen = seenThrough(query, inner, aliases, node.alias || (node.table_name ?? ''))
     return node.sample ? whole(seen) : seen
+  }
+
+  /** One whose rows are a table's. */
+  private tableFunction(node: SqlNode, scope: Scope): Sources {
+    const schema = this.context.schemaOf(node)
+    if (!schema) {
+      this.children(Object.values(node), scope)
+      return unknownSources
+    }
+    const use: TableUse = { node, filters: [] }
+    this.uses.push(use)
+    return tableSource(node, schema, use)
   }
 
   private join(node: JoinNode, scope: Scope): Sources {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { plainRows } from '@phlo/ports/testing'
 import { ForeignFiles } from '../testing/foreign-files.js'
 import { table, TestLake } from '../testing/lake.js'
-import { findAtClause, withoutAtClauses } from './at-clause.js'
+import { findAtClause, withoutStates } from './at-clause.js'
 
 let lake: TestLake
 let foreign: ForeignFiles
@@ -90,7 +90,7 @@ describe('AT in a statement', () => {
       at (version => (SELECT ')' || 'x=>y')) WHERE 1`
     const clause = findAtClause(sql, 14)
     expect(clause).toMatchObject({ unit: 'VERSION', expression: " (SELECT ')' || 'x=>y')" })
-    const without = withoutAtClauses(sql, [{ start: 14, clause, schema: '"@1"' }])
+    const without = withoutStates(sql, [{ start: 14, clause, name: '"@1"' }])
     expect(without.replace(/\s+/g, ' ')).toBe('SELECT * FROM "@1"."at(" AS "AT" /* AT (1) */ -- AT WHERE 1')
     expect(without.length).toBe(sql.length)
   })

@@ -3,6 +3,7 @@ import {
   type MetadataTable,
   metadataTable,
   type MetadataTableName,
+  type SnapshotInterval,
   type SnapshotSelection,
 } from '@phlo/iceberg'
 import {
@@ -18,12 +19,12 @@ import {
 import { identifier, tableName } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { type About, aboutTable } from '../reading/about-table.js'
-import { type ReplacedAt, withoutAtClauses } from '../reading/at-clause.js'
-import { changesSelect } from '../reading/changes-select.js'
+import { type ReplacedState, withoutStates } from '../reading/at-clause.js'
+import { appendsSelect, changesSelect } from '../reading/changes-select.js'
 import { metadataSelect } from '../reading/metadata-select.js'
 import type { MetadataColumn } from '../reading/rows-select.js'
 import { tableFilters } from '../reading/table-filters.js'
-import { atSelection } from '../reading/time-travel.js'
+import { atSelection, callInterval } from '../reading/time-travel.js'
 import type { Statement, TableReference } from '../statement.js'
 import { loadTable } from './load-table.js'
 import { type ReadPlan, selectionOf, selectionOfOptions, tableSelect } from './table-view.js'
@@ -46,7 +47,9 @@ interface View {
   readonly name: string
   readonly about?: About
   readonly selection: SnapshotSelection
-  /** The namespace, or a name of Phlo's own for what has an AT. */
+  /** Where the part of the history starts that the view is about. */
+  readonly since?: SnapshotSelection
+  /** The namespace, or a name of Phlo's own for what has an AT or is a part of the history. */
   readonly schema: string
   readonly references: TableReference[]
 }
@@ -111,12 +114,13 @@ export class LakeViews {
     }
     const plans = await this.create(views, wanted)
     const replaced = views.flatMap(({ schema, references }) =>
-      references.flatMap(({ start, at }): ReplacedAt[] =>
-        at ? [{ start, clause: at, schema: identifier(schema) }] : [],
-      ),
+      references.flatMap(({ start, at, call }): ReplacedState[] => {
+        if (call) return [{ start, clause: call, name: `${identifier(schema)}.${call.name}` }]
+        return at ? [{ start, clause: at, name: identifier(schema) }] : []
+      }),
     )
     return {
-      sql: withoutAtClauses(statement.sql, replaced),
+      sql: withoutStates(statement.sql, replaced),
       plans: views.flatMap(({ table }, index) => {
         const plan = plans[index]
         return plan ? [{ table: table.identifier, ...plan }] : []
@@ -137,20 +141,21 @@ export class LakeViews {
     }
     await Promise.all(loaded.values())
     for (const reference of statement.references) {
-      const { identifier: named, at } = reference
+      const { identifier: named, at, call } = reference
       const { base, about } = aboutTable(named)
       const found = { ...((await loaded.get(formatIdentifier(base))) as LoadedTable), identifier: base }
-      const selection = at ? await atSelection(this.connection, found, at) : selectionOfOptions(found, options)
-      const state = at ? String(selection.snapshotId ?? selection.ref ?? selection.asOf?.getTime()) : ''
+      const { since, to } = call ? await callInterval(this.connection, found, call) : {}
+      const selection = at ? await atSelection(this.connection, found, at) : (to ?? selectionOfOptions(found, options))
+      const state = at || call ? `${stateKey(selection)} ${call?.name} ${since && stateKey(since)}` : ''
       const key = `${formatIdentifier(named).toLowerCase()} ${state}`
       const view = views.get(key)
       if (view) {
         requireSame(view.table, found)
         view.references.push(reference)
       } else {
-        const schema = at ? `@${++states}` : (base.namespace[0] ?? '')
-        const view = { table: found, name: named.name, selection, schema, references: [reference] }
-        views.set(key, { ...view, ...(about && { about }) })
+        const schema = at || call ? `@${++states}` : (base.namespace[0] ?? '')
+        const view = { table: found, name: call?.name ?? named.name, selection, schema, references: [reference] }
+        views.set(key, { ...view, ...(about && { about }), ...(since && { since }) })
       }
     }
     return [...views.values()]
@@ -183,20 +188,22 @@ export class LakeViews {
     filter: Expression | undefined,
   ): Promise<{ readonly sql: string; readonly plan?: ReadPlan }> {
     const { connection, store } = this
-    const { table, about, selection } = view
+    const { table, about, selection, since } = view
     const { metadata } = table
+    const interval: SnapshotInterval = { to: selection, ...(since && { since }) }
     const read = { table, selection, ...(filter && { filter }) }
     if (about === undefined) return tableSelect(connection, store, read)
     if (about === 'rows') return tableSelect(connection, store, { ...read, extra: placeColumns })
+    if (about === 'appends') return { sql: await appendsSelect(connection, store, metadata, interval, filter) }
     if (about !== 'changes') return { sql: await metadataSelect(connection, this.metadataTable(view, about)) }
     // What a row was before may be elsewhere than what it became.
     const ids = selectionOf(table, selection).schema['identifier-field-ids'] ?? []
-    return { sql: await changesSelect(connection, store, metadata, selection, ids.length === 0 ? filter : undefined) }
+    return { sql: await changesSelect(connection, store, metadata, interval, ids.length === 0 ? filter : undefined) }
   }
 
   private schemaOf(view: View): IcebergSchema {
     const { about } = view
-    const isOfRows = about === undefined || about === 'changes' || about === 'rows'
+    const isOfRows = about === undefined || about === 'changes' || about === 'appends' || about === 'rows'
     return isOfRows ? selectionOf(view.table, view.selection).schema : this.metadataTable(view, about).schema
   }
 
@@ -211,6 +218,10 @@ export class LakeViews {
     await this.connection.raw.run('USE memory')
     await this.connection.raw.run(`DETACH ${identifier(this.database)}`)
   }
+}
+
+function stateKey({ snapshotId, ref, asOf }: SnapshotSelection): string {
+  return String(snapshotId ?? ref ?? asOf?.getTime())
 }
 
 /** One table may be named in several ways; two tables whose names differ in nothing else cannot both be meant. */
