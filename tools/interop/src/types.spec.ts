@@ -169,7 +169,8 @@ describe('types of columns', () => {
     const { files } = await readers.witness.entries(await readers.lake.metadata('types.floating'))
     expect(files[0]?.wrong).toEqual([])
     expect(JSON.stringify([files[0]?.lower, files[0]?.upper])).not.toContain('nan')
-    expect(files[0]?.nans).toEqual({})
+    expect(files[0]?.nans).toEqual({ 2: 1, 3: 1 })
+    expect(files[0]).toMatchObject({ lower: { 2: '-inf', 3: '-inf' }, upper: { 2: 'inf', 3: 'inf' } })
   })
 
   it('writes what a query gives: bytes, and the integer types that Iceberg has not', async () => {

@@ -4,6 +4,7 @@ import type { TableFiles } from '../manifest/table-files.js'
 import { isLive } from '../scan/table-filter.js'
 import { listOf, long, mapOf, type MetadataRow, optional, required, schemaOf, type WantedColumns } from './columns.js'
 import type { PartitionColumn } from './partition-column.js'
+import type { ReadableMetrics } from './readable-metrics.js'
 
 /** Tables with a row for each file that manifests list. */
 
@@ -17,6 +18,7 @@ const statisticsColumns = [
   'upper_bounds',
   'key_metadata',
   'sort_order_id',
+  'readable_metrics',
 ]
 
 function fileFields(partition: PartitionColumn): NestedField[] {
@@ -46,18 +48,20 @@ function fileFields(partition: PartitionColumn): NestedField[] {
   ]
 }
 
-export function filesSchema(partition: PartitionColumn) {
-  return schemaOf(fileFields(partition))
+export function filesSchema(partition: PartitionColumn, metrics: ReadableMetrics) {
+  const fields = fileFields(partition)
+  return schemaOf([...fields, ...metrics.fieldBehind(fields)])
 }
 
-export function entriesSchema(partition: PartitionColumn) {
-  return schemaOf([
+export function entriesSchema(partition: PartitionColumn, metrics: ReadableMetrics) {
+  const fields = [
     required(0, 'status', 'int'),
     optional(1, 'snapshot_id', 'long'),
     optional(3, 'sequence_number', 'long'),
     optional(4, 'file_sequence_number', 'long'),
     required(2, 'data_file', { type: 'struct', fields: fileFields(partition) }),
-  ])
+  ]
+  return schemaOf([...fields, ...metrics.fieldBehind(fields)])
 }
 
 function fileRow(file: DataFile, partition: PartitionColumn): MetadataRow {
@@ -93,14 +97,20 @@ export async function* fileRows(
   files: TableFiles,
   manifests: readonly ManifestFile[],
   partition: PartitionColumn,
+  metrics: ReadableMetrics,
   wanted: WantedColumns,
 ): AsyncGenerator<MetadataRow> {
+  const wantsMetrics = wanted.has('readable_metrics')
   for await (const entry of entriesOf(
     files,
     manifests,
     statisticsColumns.some((name) => wanted.has(name)),
   ))
-    if (isLive(entry)) yield fileRow(entry.file, partition)
+    if (isLive(entry))
+      yield {
+        ...fileRow(entry.file, partition),
+        ...(wantsMetrics && { readable_metrics: metrics.valueOf(entry.file) }),
+      }
 }
 
 /** A row for each entry of the manifests, those of files that were deleted among them. */
@@ -108,16 +118,19 @@ export async function* entryRows(
   files: TableFiles,
   manifests: readonly ManifestFile[],
   partition: PartitionColumn,
+  metrics: ReadableMetrics,
   wanted: WantedColumns,
 ): AsyncGenerator<MetadataRow> {
   const wantsFile = wanted.has('data_file')
-  for await (const entry of entriesOf(files, manifests, wantsFile)) {
+  const wantsMetrics = wanted.has('readable_metrics')
+  for await (const entry of entriesOf(files, manifests, wantsFile || wantsMetrics)) {
     yield {
       status: entry.status,
       snapshot_id: entry.snapshotId,
       sequence_number: BigInt(entry.sequenceNumber),
       file_sequence_number: BigInt(entry.fileSequenceNumber),
       ...(wantsFile && { data_file: fileRow(entry.file, partition) }),
+      ...(wantsMetrics && { readable_metrics: metrics.valueOf(entry.file) }),
     }
   }
 }

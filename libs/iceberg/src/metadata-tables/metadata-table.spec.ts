@@ -3,10 +3,11 @@ import { MemoryObjectStore } from '@phlo/ports/testing'
 import { describe, expect, it } from '@jest/globals'
 import { type DataFile, fileContent } from '../manifest/data-file.js'
 import { bindSpec } from '../partition/partition-spec.js'
+import { indexById } from '../schema/schema.js'
 import { testFile, TestTable } from '../testing/test-table.js'
 import { isList, isMap, isStruct } from '../types/primitive.js'
 import { encodeValue } from '../types/value.js'
-import type { MetadataRow, MetadataValue } from './columns.js'
+import { type MetadataRow, type MetadataValue, optional } from './columns.js'
 import {
   metadataTable,
   type MetadataTableName,
@@ -101,6 +102,15 @@ async function rowsOf(
 }
 
 const uri = (name: string) => `memory://store/t/${name}`
+
+const nothingKnown = {
+  column_size: null,
+  value_count: null,
+  null_value_count: null,
+  nan_value_count: null,
+  lower_bound: null,
+  upper_bound: null,
+}
 
 /** What is wrong with a value of the type, or nothing. */
 function misfit(type: IcebergType, value: MetadataValue | undefined, isRequired: boolean): string | undefined {
@@ -214,6 +224,18 @@ describe('metadata tables', () => {
       referenced_data_file: null,
       content_offset: null,
       content_size_in_bytes: null,
+      readable_metrics: {
+        at: nothingKnown,
+        id: {
+          ...nothingKnown,
+          column_size: 40n,
+          value_count: 5n,
+          null_value_count: 0n,
+          lower_bound: 1n,
+          upper_bound: 9n,
+        },
+        name: nothingKnown,
+      },
     })
     const names = async (name: MetadataTableName) =>
       (await rowsOf(made, name, { columns: ['file_path'] })).map(
@@ -239,6 +261,42 @@ describe('metadata tables', () => {
       { content: 2, equality_ids: [1], referenced_data_file: null },
       { content: 1, file_format: 'PUFFIN', content_offset: 4n, content_size_in_bytes: 40n },
     ])
+  })
+
+  it('give metrics of nested columns by their paths, and bounds in the type that the column has now', async () => {
+    const list: IcebergType = { type: 'list', 'element-id': 3, element: 'double', 'element-required': false }
+    const fields = [
+      { id: 2, name: 'a.b', required: false, type: list },
+      { id: 1, name: 's', required: false, type: { type: 'struct', fields: [optional(4, 'wide', 'long')] } as const },
+      optional(5, 'shape', 'geometry'),
+      optional(6, 'any', 'variant'),
+      optional(7, 'nothing', 'unknown'),
+    ]
+    const store = new RecordingStore()
+    const table = new TestTable(store, { type: 'struct', 'schema-id': 0, fields }, [{ 'spec-id': 0, fields: [] }], 3)
+    const nanCounts = new Map([[3, 2]])
+    const lowerBounds = new Map([
+      [4, Uint8Array.of(1, 0, 0, 0)],
+      [5, Uint8Array.of(1, 2)],
+      [6, Uint8Array.of(3)],
+    ])
+    await table.commit({ add: [testFile('a', { nanCounts, lowerBounds })] })
+    const metrics = {
+      'a.b.element': { ...nothingKnown, nan_value_count: 2n },
+      nothing: nothingKnown,
+      's.wide': { ...nothingKnown, lower_bound: 1n },
+      shape: { ...nothingKnown, lower_bound: Buffer.of(1, 2) },
+    }
+    const made = { store, table }
+    expect(await rowsOf(made, 'files', { columns: ['readable_metrics'] })).toEqual([{ readable_metrics: metrics }])
+    expect(await rowsOf(made, 'entries', { columns: ['readable_metrics'] })).toEqual([{ readable_metrics: metrics }])
+    const { schema: described } = metadataTable(store, table.metadata, 'entries')
+    const ids = [...indexById(described).keys()]
+    expect(new Set(ids).size).toBe(ids.length)
+    expect(described.fields.at(-1)).toMatchObject({ name: 'readable_metrics', id: Math.max(...ids) })
+    expect(JSON.stringify(described.fields.at(-1))).toContain('"lower_bound","required":false,"type":"binary"')
+    await table.commit({ add: [testFile('b', { lowerBounds: new Map([[4, Uint8Array.of(1)]]) })] })
+    await expect(rowsOf(made, 'files')).rejects.toMatchObject({ code: 'PHLO_ICEBERG_INVALID' })
   })
 
   it('list entries, those of files that left among them', async () => {

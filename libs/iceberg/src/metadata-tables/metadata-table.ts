@@ -1,6 +1,7 @@
 import type { IcebergSchema, ObjectStore, TableMetadata } from '@phlo/ports'
 import type { ManifestFile } from '../manifest/data-file.js'
 import { TableFiles } from '../manifest/table-files.js'
+import { currentSchema } from '../metadata/metadata.js'
 import { type SnapshotSelection, selectSnapshot } from '../metadata/select-snapshot.js'
 import { hasLiveFiles } from '../scan/table-filter.js'
 import type { MetadataRow, WantedColumns } from './columns.js'
@@ -9,6 +10,7 @@ import * as logs from './log-tables.js'
 import { allManifestRows, allManifestsSchema, manifestRow, manifestsSchema } from './manifest-tables.js'
 import { PartitionColumn } from './partition-column.js'
 import { partitionRows, partitionsSchema } from './partitions-table.js'
+import { ReadableMetrics } from './readable-metrics.js'
 
 /** The tables about a table, by the names that other engines give them. */
 export const metadataTableNames = [
@@ -124,20 +126,21 @@ function defineByPartition(
       },
     }
   }
+  const metrics = new ReadableMetrics(currentSchema(metadata))
   if (name === 'entries' || name === 'all_entries') {
     return {
-      schema: entriesSchema(partition),
+      schema: entriesSchema(partition, metrics),
       rows: async function* (wanted) {
-        yield* entryRows(files, await manifests(), partition, wanted)
+        yield* entryRows(files, await manifests(), partition, metrics, wanted)
       },
     }
   }
   const content = name.endsWith('data_files') ? 0 : name.endsWith('delete_files') ? 1 : undefined
   return {
-    schema: filesSchema(partition),
+    schema: filesSchema(partition, metrics),
     rows: async function* (wanted) {
       const listed = (await live()).filter((manifest) => content === undefined || manifest.content === content)
-      yield* fileRows(files, listed, partition, wanted)
+      yield* fileRows(files, listed, partition, metrics, wanted)
     },
   }
 }

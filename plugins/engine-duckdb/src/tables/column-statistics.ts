@@ -68,7 +68,7 @@ export function columnMetrics(
     count(columnSizes, statistics.column_size_bytes)
     count(valueCounts, statistics.num_values)
     count(nullCounts, statistics.null_count)
-    // DuckDB tells whether there is a NaN, not how many; no count at all means "perhaps".
+    // DuckDB tells whether there is a NaN, not how many: `addNanStatistics` counts them.
     if (statistics.has_nan === 'false') nanCounts.set(id, 0)
     if (repeated || mode.kind !== 'bounds') continue
     const lower = boundValue(type, statistics.min)

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from '@jest/globals'
-import { type DataFile, decodeValue, entryStatus, refSnapshot, TableFiles } from '@phlo/iceberg'
-import type { Snapshot, TableMetadata, TableUpdate } from '@phlo/ports'
+import { type DataFile, decodeValue, entryStatus, indexById, refSnapshot, TableFiles } from '@phlo/iceberg'
+import type { IcebergSchema, Snapshot, TableMetadata, TableUpdate } from '@phlo/ports'
 import { DuckDbHost } from '../duckdb-host.js'
 import { DuckDbOptions } from '../options.js'
 import { table, TestLake } from '../testing/lake.js'
@@ -114,4 +114,62 @@ it('manifests say as much of columns as the table’s properties ask for', async
   await expect(
     lake.execute("CREATE TABLE a.u WITH ('write.metadata.metrics.default' = 'some') AS SELECT 1 AS x"),
   ).rejects.toMatchObject({ code: 'PHLO_UNSUPPORTED' })
+})
+
+it('manifests count NaN at every depth, and bound the other values', async () => {
+  await lake.execute(
+    `CREATE TABLE a.t AS SELECT i AS id, 1.5::DOUBLE AS clean, x::FLOAT AS f, [x, x, 1] AS list, {'d': x} AS struct,
+       map {x: [{'in': x}]} AS map, CASE WHEN i < 3 THEN 'nan'::DOUBLE END AS nans
+     FROM (VALUES (1, 'nan'::DOUBLE), (2, 'nan'), (3, '-inf'), (4, 2.5), (5, NULL)) AS t(i, x) WHERE i < 5`,
+  )
+  await lake.execute("INSERT INTO a.t (id, f) VALUES (5, 'nan'), (6, NULL)")
+  const { schemas } = await metadata()
+  const names = new Map([...indexById(schemas[0] as IcebergSchema)].map(([id, { path }]) => [id, path.join('.')]))
+  const named = <T>(map: ReadonlyMap<number, T> | undefined) =>
+    Object.fromEntries([...(map ?? [])].map(([id, value]) => [names.get(id), value]))
+  const double = (bound: Uint8Array) => decodeValue({ kind: bound.length === 4 ? 'float' : 'double' }, bound)
+  const found = await files()
+  expect(
+    found
+      .toSorted((a, b) => b.recordCount - a.recordCount)
+      .map(({ nanCounts, lowerBounds, upperBounds }) => ({
+        nans: named(nanCounts),
+        lower: named(new Map([...(lowerBounds ?? [])].filter(([id]) => id > 1).map(([id, b]) => [id, double(b)]))),
+        upper: named(new Map([...(upperBounds ?? [])].filter(([id]) => id > 1).map(([id, b]) => [id, double(b)]))),
+      })),
+  ).toEqual([
+    {
+      nans: {
+        clean: 0,
+        f: 2,
+        'list.element': 4,
+        'struct.d': 2,
+        'map.key': 2,
+        'map.value.element.in': 2,
+        nans: 2,
+      },
+      lower: { clean: 1.5, f: -Infinity, 'struct.d': -Infinity },
+      upper: { clean: 1.5, f: 2.5, 'struct.d': 2.5 },
+    },
+    {
+      nans: { clean: 0, f: 1, 'list.element': 0, 'struct.d': 0, 'map.key': 0, 'map.value.element.in': 0, nans: 0 },
+      lower: {},
+      upper: {},
+    },
+  ])
+})
+
+it('NaN is not counted of columns that manifests are to say nothing of, nor bounded where they only count', async () => {
+  await lake.execute(
+    `CREATE TABLE a.t WITH ('write.metadata.metrics.column.b' = 'counts', 'write.metadata.metrics.column.c' = 'none')
+     AS SELECT x AS a, x AS b, x AS c FROM (VALUES ('nan'::DOUBLE), (1)) AS t(x)`,
+  )
+  const [file] = await files()
+  expect(file?.nanCounts).toEqual(
+    new Map([
+      [1, 1],
+      [2, 1],
+    ]),
+  )
+  expect([...(file?.lowerBounds?.keys() ?? [])]).toEqual([1])
 })

@@ -19,6 +19,7 @@ import { addSplitOffsets, type CopyRow, readCopyRow, rowGroupSize, type StagedFi
 import { fieldIds } from './field-ids.js'
 import { partitionExpression, partitionValue } from './partition-expressions.js'
 import { metricsModes } from './metrics-mode.js'
+import { addNanStatistics } from './nan-statistics.js'
 import { type SortKeys, tableSortKeys } from './sort-keys.js'
 
 /** What a write does otherwise than the table's properties say. */
@@ -162,6 +163,7 @@ export class ParquetWriter {
         path: local,
         file: { ...file, ...partition, ...(sortOrderId !== undefined && { sortOrderId }) },
       }))
+    await addNanStatistics(connection, files, schema, modes)
     await addSplitOffsets(connection, files)
     return files
   }
