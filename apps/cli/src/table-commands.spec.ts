@@ -201,6 +201,36 @@ describe('table register and add-files', () => {
   }, 60_000)
 })
 
+describe('table rewrite-deletes', () => {
+  it('tells what it would do, and does it on the table’s own branches', async () => {
+    await project.succeed(['branch', 'create', 'mended'])
+    const ref = ['--ref', 'mended']
+    const sql = (statement: string) => project.succeed(['sql', ...ref, statement])
+    await sql(
+      "CREATE TABLE shop.lines WITH ('write.delete.mode' = 'merge-on-read') AS SELECT range AS id FROM range(20)",
+    )
+    for (const id of [3, 7]) await sql(`DELETE FROM shop.lines WHERE id = ${id}`)
+    await project.succeed(['table', 'branch', 'shop.lines', 'audit', ...ref])
+    const args = ['table', 'rewrite-deletes', 'shop.lines', ...ref]
+    expect(await project.succeed([...args, '--dry-run'])).toMatch(/^Would rewrite 2 delete files \(.*\) of 2\n$/)
+    expect(await json([...args, '--table-branch', 'audit'])).toMatchObject({
+      groups: 1,
+      conflicts: 0,
+      removedFiles: 2,
+      addedFiles: 1,
+      positions: 2,
+      snapshotIds: [expect.anything()],
+    })
+    expect(await project.succeed(args)).toMatch(
+      /^Rewrote 2 delete files \(.*\) as 1 file \(.*\) with 2 deleted rows\n$/,
+    )
+    expect(await project.succeed(args)).toBe('Nothing to do: 1 file of position deletes\n')
+    expect(await failure([...args, '--table-branch', 'none'])).toMatchObject({ code: 'PHLO_REF_NOT_FOUND' })
+    for (const from of ['shop.lines', "shop.lines AT (VERSION => 'audit')"])
+      expect(await project.query(`SELECT count(*) AS n FROM ${from}`, 'mended')).toEqual([{ n: 18 }])
+  }, 60_000)
+})
+
 describe('table dangling-deletes', () => {
   it('tells that there are none', async () => {
     const args = ['table', 'dangling-deletes', 'bronze.orders']

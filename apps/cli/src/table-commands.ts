@@ -10,10 +10,12 @@ import {
   type ExpireFlags,
   type ManifestsFlags,
   type OrphansFlags,
+  type RewriteDeletesFlags,
   sizeOption,
   snapshotsOption,
   sortKeysOption,
   type StatsFlags,
+  tableBranchOption,
   type TableRefFlags,
   timeOption,
 } from './commands/table/flags.js'
@@ -133,6 +135,7 @@ export function addTableCommands(
     .addOption(sizeOption('--target-size <size>', 'of files; default: the table’s own, or 128MiB'))
     .addOption(countOption('--min-files <count>', 'small files of a partition that are worth it; default: 5'))
     .option('--all', 'every file, whatever its size; the default when rows are ordered')
+    .addOption(tableBranchOption())
     .addOption(dryRunOption())
     .addOption(branchOption())
     .addHelpText(
@@ -249,10 +252,11 @@ export function addTableCommands(
     .command('rewrite-deletes')
     .description('put files of position deletes together, as deletion vectors from format version 3 on')
     .argument('<table>', 'namespace.name')
+    .addOption(tableBranchOption())
     .addOption(dryRunOption())
     .addOption(branchOption())
     .addHelpText('after', examples('phlo table rewrite-deletes bronze.flights --dry-run'))
-    .action((name: string, options: { ref: string; dryRun?: boolean }) =>
+    .action((name: string, options: RewriteDeletesFlags) =>
       run(async () =>
         (await import('./commands/table/rewrite-deletes.js')).rewriteDeletes(context, globals(), name, options),
       ),

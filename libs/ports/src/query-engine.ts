@@ -168,9 +168,9 @@ export interface QueryEngine {
   rewrite(request: RewriteRequest): Promise<RewriteResult>
 
   /**
-   * Writes a table's files of position deletes together, in the form that the table's version asks for, as one commit
-   * that leaves its rows as they are. Throws PHLO_TABLE_NOT_FOUND, and PHLO_COMMIT_CONFLICT when somebody else changed
-   * those files meanwhile.
+   * Writes a table's files of position deletes together, in the form that the table's version asks for, and commits that
+   * in several steps, each of which leaves the table's rows as they are. A partition whose files somebody else changed
+   * meanwhile stays as it is. Throws PHLO_TABLE_NOT_FOUND, and PHLO_REF_NOT_FOUND for a branch that the table has not.
    */
   rewriteDeletes(request: RewriteDeletesRequest): Promise<RewriteDeletesResult>
 

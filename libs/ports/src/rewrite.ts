@@ -89,6 +89,10 @@ export interface RewriteDeletesRequest {
   readonly table: TableIdentifier
   /** The branch of the catalog that is read and written. */
   readonly ref: string
+  /** The table's own branch. Default `main`. */
+  readonly tableBranch?: string
+  /** At most as many commits, so that an interruption loses little and the table's history stays short. Default 10. */
+  readonly maxCommits?: number
   /** Only tells which files would be written anew. Default false. */
   readonly dryRun?: boolean
   readonly message: string
@@ -99,12 +103,18 @@ export interface RewriteDeletesRequest {
 export interface RewriteDeletesResult {
   /** How many files of position deletes there were, without deletion vectors. */
   readonly examined: number
+  /** Partitions whose deletes are written anew. */
+  readonly groups: number
+  /** Partitions that are as they were because somebody else changed their files meanwhile. */
+  readonly conflicts: number
+  /** Delete files that leave, and their bytes. */
   readonly removedFiles: number
   readonly removedBytes: number
+  /** Delete files that come, and their bytes. Not known before they are written. */
   readonly addedFiles: number
   readonly addedBytes: number
   /** Deleted rows that the new files name. */
   readonly positions: number
-  /** The snapshot that was made. */
-  readonly snapshotId?: bigint
+  /** The snapshots that were made, in their order. */
+  readonly snapshotIds: readonly bigint[]
 }

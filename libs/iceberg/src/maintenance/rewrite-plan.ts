@@ -1,8 +1,8 @@
 import type { ObjectStore, TableMetadata } from '@phlo/ports'
 import { type DataFile, fileContent } from '../manifest/data-file.js'
 import { partitionKey } from '../manifest/partition-key.js'
-import { mainTableBranch, refSnapshot } from '../metadata/metadata.js'
 import { targetFileSize } from '../metadata/properties.js'
+import { selectSnapshot } from '../metadata/select-snapshot.js'
 import { referencedDataFile } from '../scan/delete-index.js'
 import type { Expression } from '../scan/expression.js'
 import { planScan, type ScanTask } from '../scan/scan.js'
@@ -72,7 +72,7 @@ interface Limits {
 /**
  * Finds the data files that are too small, too large or too much deleted from, and puts them together by partition into
  * groups that are worth being written anew. Groups with the most files come first. Throws PHLO_ICEBERG_INVALID for a
- * filter that does not bind.
+ * filter that does not bind, and PHLO_REF_NOT_FOUND.
  */
 export async function planRewrite(
   store: ObjectStore,
@@ -80,7 +80,7 @@ export async function planRewrite(
   options: RewriteOptions = {},
 ): Promise<RewritePlan> {
   const limits = limitsOf(metadata, options)
-  const snapshot = refSnapshot(metadata, options.branch ?? mainTableBranch)
+  const { snapshot } = selectSnapshot(metadata, options.branch === undefined ? {} : { ref: options.branch })
   const partitions = new Map<string, ScanTask[]>()
   let examined = 0
   if (snapshot) {

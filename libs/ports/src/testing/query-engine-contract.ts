@@ -125,8 +125,8 @@ export function queryEngineContract(
         await put('a.t', 'SELECT 1 AS id')
         const rewrite = () => engine.rewriteDeletes({ table: table('a.t'), ref: 'main', message: 'Rewrite deletes' })
         if (!engine.supports.rewrite) return assert.rejects(rewrite(), withCode('PHLO_UNSUPPORTED'))
-        const { examined, removedFiles, snapshotId } = await rewrite()
-        assert.deepEqual([examined, removedFiles, snapshotId], [0, 0, undefined])
+        const { examined, removedFiles, snapshotIds } = await rewrite()
+        assert.deepEqual([examined, removedFiles, snapshotIds], [0, 0, []])
       },
     )
 

@@ -1,28 +1,19 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import {
-  type DataFile,
-  type Expression,
-  type FileGroup,
-  planRewrite,
-  type RewritePlan,
-  TableTransaction,
-} from '@phlo/iceberg'
+import { type Expression, type FileGroup, planRewrite, type RewritePlan } from '@phlo/iceberg'
 import {
   type Catalog,
   type ColumnCondition,
-  formatIdentifier,
-  isPhloError,
   type LoadedTable,
   type ObjectStore,
-  PhloError,
   type RewriteRequest,
   type RewriteResult,
 } from '@phlo/ports'
 import type { Connection, DuckDbHost } from '../duckdb-host.js'
-import { commitTables } from '../tables/commit-table.js'
+import { loadTable } from '../tables/load-table.js'
 import { ParquetWriter, storeFiles } from '../tables/parquet-writer.js'
+import { GroupCommits } from './group-commits.js'
 import { GroupWriter } from './group-writer.js'
 
 export interface RewritePlace {
@@ -30,13 +21,6 @@ export interface RewritePlace {
   readonly store: ObjectStore
   readonly catalog: Catalog
   readonly stagingRoot: string
-}
-
-const defaultCommits = 10
-
-interface WrittenGroup {
-  readonly group: FileGroup
-  readonly files: readonly DataFile[]
 }
 
 /**
@@ -47,9 +31,6 @@ interface WrittenGroup {
 export class TableRewrite {
   private readonly place: RewritePlace
   private readonly request: RewriteRequest
-  private readonly snapshotIds: bigint[] = []
-  private conflicts = 0
-  private readonly done: WrittenGroup[] = []
 
   constructor(place: RewritePlace, request: RewriteRequest) {
     this.place = place
@@ -57,14 +38,19 @@ export class TableRewrite {
   }
 
   async run(): Promise<RewriteResult> {
-    const { metadata } = await this.load()
-    const plan = await planRewrite(this.place.store, metadata, this.planOptions())
-    if (this.request.dryRun === true) return this.result(plan, plan.groups)
+    const { store, catalog, host } = this.place
+    const { metadata } = await loadTable(catalog, this.request.table, this.request.ref)
+    const plan = await planRewrite(store, metadata, this.planOptions())
+    const commits = new GroupCommits(this.place, this.request, plan, ({ tasks }: FileGroup) =>
+      tasks.map(({ file }) => file.path),
+    )
+    if (this.request.dryRun === true) return this.result(plan, plan.groups, commits)
     if (plan.groups.length > 0)
-      await this.place.host.connect((connection) => this.rewrite(connection, { metadata, plan }), this.request.signal)
+      await host.connect((connection) => this.rewrite(connection, { metadata, plan, commits }), this.request.signal)
     return this.result(
       plan,
-      this.done.map(({ group }) => group),
+      commits.done.map(({ group }) => group),
+      commits,
     )
   }
 
@@ -80,89 +66,32 @@ export class TableRewrite {
     }
   }
 
-  private async load(): Promise<LoadedTable> {
-    const { table, ref } = this.request
-    const loaded = await this.place.catalog.loadTable(table, { ref })
-    if (!loaded) throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table ${formatIdentifier(table)} at ${ref}`)
-    return loaded
-  }
-
   private async rewrite(
     connection: Connection,
-    { metadata, plan }: { metadata: LoadedTable['metadata']; plan: RewritePlan },
+    {
+      metadata,
+      plan,
+      commits,
+    }: { metadata: LoadedTable['metadata']; plan: RewritePlan; commits: GroupCommits<FileGroup> },
   ): Promise<void> {
     const { host, store, stagingRoot } = this.place
+    const { sequenceNumber } = plan
     await mkdir(stagingRoot, { recursive: true })
     const writer = new ParquetWriter(host, path.join(stagingRoot, randomUUID()))
     const groups = new GroupWriter({ host, connection, store, writer }, metadata, this.request.strategy ?? binpack)
-    const perCommit = Math.ceil(plan.groups.length / (this.request.maxCommits ?? defaultCommits))
-    let written: WrittenGroup[] = []
     try {
       for (const [index, group] of plan.groups.entries()) {
-        const staged = await groups.write(group, plan)
-        written.push({ group, files: await storeFiles(store, metadata, staged) })
+        const files = await storeFiles(store, metadata, await groups.write(group, plan))
+        // Told before the commit, so that whoever cancels then keeps what was committed before.
         this.report(plan, index + 1)
-        if (written.length < perCommit && index < plan.groups.length - 1) continue
-        const batch = written
-        written = []
-        await this.commitBatch(plan, batch)
+        await commits.add({ group, files: files.map((file) => ({ ...file, sequenceNumber })) })
       }
+      await commits.finish()
     } finally {
       // What was not handed to a commit is of no use to anybody.
-      await this.discard(written)
+      await commits.discardWaiting()
       await writer.clean()
     }
-  }
-
-  /** Commits groups together; when somebody changed the files of one, each on its own. */
-  private async commitBatch(plan: RewritePlan, batch: readonly WrittenGroup[]): Promise<void> {
-    try {
-      await this.commit(plan, batch)
-      this.done.push(...batch)
-    } catch (error) {
-      if (!isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
-      if (batch.length > 1) {
-        for (const group of batch) await this.commitBatch(plan, [group])
-      } else {
-        this.conflicts++
-        await this.discard(batch)
-      }
-    }
-  }
-
-  private async commit(plan: RewritePlan, batch: readonly WrittenGroup[]): Promise<void> {
-    const { store, catalog } = this.place
-    const { table: identifier, ref, tableBranch, message, author } = this.request
-    const existing = await this.load()
-    const transaction = TableTransaction.change(store, existing.metadata)
-    let snapshotId: bigint
-    try {
-      snapshotId = await transaction.addSnapshot({
-        ...(tableBranch !== undefined && { branch: tableBranch }),
-        operation: 'replace',
-        removePaths: new Set(batch.flatMap(({ group }) => group.tasks.map(({ file }) => file.path))),
-        add: batch.flatMap(({ files }) => files.map((file) => ({ ...file, sequenceNumber: plan.sequenceNumber }))),
-        // Commits since the plan count, those before this transaction among them.
-        validation: { ...(plan.snapshotId !== undefined && { from: plan.snapshotId }) },
-      })
-    } catch (error) {
-      await transaction.discardAll()
-      throw error
-    }
-    await commitTables(catalog, [{ identifier, existing, transaction }], {
-      ref,
-      message,
-      ...(author !== undefined && { author }),
-    })
-    this.snapshotIds.push(snapshotId)
-  }
-
-  /** Deletes files that certainly no commit names. */
-  private async discard(groups: readonly WrittenGroup[]): Promise<void> {
-    const { store } = this.place
-    const keys = groups.flatMap(({ files }) => files.flatMap((file) => store.key(file.path) ?? []))
-    // Those that stay are found as orphans.
-    if (keys.length > 0) await store.delete(keys).catch(() => undefined)
   }
 
   private report({ groups, files, bytes }: RewritePlan, groupsDone: number): void {
@@ -177,18 +106,18 @@ export class TableRewrite {
     })
   }
 
-  private result(plan: RewritePlan, groups: readonly FileGroup[]): RewriteResult {
-    const added = this.done.flatMap(({ files }) => files)
+  private result(plan: RewritePlan, groups: readonly FileGroup[], commits: GroupCommits<FileGroup>): RewriteResult {
+    const added = commits.done.flatMap(({ files }) => files)
     return {
       examined: plan.examined,
       groups: groups.length,
-      conflicts: this.conflicts,
+      conflicts: commits.conflicts,
       removedFiles: groups.reduce((sum, { tasks }) => sum + tasks.length, 0),
       removedBytes: groups.reduce((sum, { bytes }) => sum + bytes, 0),
       addedFiles: added.length,
       addedBytes: added.reduce((sum, { fileSize }) => sum + fileSize, 0),
       rows: added.reduce((sum, { recordCount }) => sum + recordCount, 0),
-      snapshotIds: this.snapshotIds,
+      snapshotIds: commits.snapshotIds,
     }
   }
 }

@@ -21,6 +21,7 @@ export async function compact(
       strategy: strategyOf(options),
       message: `Compact ${name}`,
       signal: context.signal,
+      ...(options.tableBranch !== undefined && { tableBranch: options.tableBranch }),
       ...(options.where && { where: options.where }),
       ...(options.targetSize !== undefined && { targetFileSize: options.targetSize }),
       ...(options.minFiles !== undefined && { minInputFiles: options.minFiles }),

@@ -62,6 +62,14 @@ export const snapshotsOption = (flags: string, description: string) =>
 export const dryRunOption = () => new Option('--dry-run', 'only tell what would happen')
 export const branchOption = () => new Option('--ref <branch>', 'the branch of the lake to change').default('main')
 
+export const tableBranchOption = () => new Option('--table-branch <name>', 'a branch of the table’s own; default: main')
+
+export interface RewriteDeletesFlags {
+  readonly ref: string
+  readonly tableBranch?: string
+  readonly dryRun?: boolean
+}
+
 export interface ExpireFlags {
   readonly ref: string
   readonly olderThan?: Date
@@ -85,6 +93,7 @@ export interface CompactFlags {
   readonly targetSize?: number
   readonly minFiles?: number
   readonly all?: boolean
+  readonly tableBranch?: string
   readonly dryRun?: boolean
 }
 
