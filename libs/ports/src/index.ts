@@ -59,25 +59,37 @@ export type {
 } from './iceberg-model.js'
 export type { ViewMetadata, ViewRepresentation, ViewUpdate, ViewVersion } from './view-model.js'
 export { formatIdentifier, parseIdentifier, sameIdentifier, type TableIdentifier } from './table-identifier.js'
+export type { CatalogChange, ViewRequirement } from './catalog-change.js'
 export {
   type Catalog,
-  type CatalogChange,
   CatalogPort,
   type CatalogSupports,
-  type CommitInfo,
   type CommitOptions,
   type CommitResult,
-  isVersioned,
   type LoadedTable,
+  type LoadedView,
   mainBranch,
-  type MergeOptions,
-  type MergeResult,
   type NamespaceInfo,
-  type RefInfo,
   type RefOptions,
-  type TableDiff,
-  type VersionedCatalog,
 } from './catalog.js'
+export {
+  type CatalogDiff,
+  type CommitInfo,
+  isVersioned,
+  type MergeOptions,
+  type MergeOutcome,
+  type MergeResult,
+  type MergeStrategy,
+  type NamespaceDiff,
+  type NamespaceMerge,
+  type RefInfo,
+  type ReflogAction,
+  type ReflogEntry,
+  type RefWords,
+  type TableDiff,
+  type TableMerge,
+  type VersionedCatalog,
+} from './versioned-catalog.js'
 export type { ColumnRule, ColumnSchema, RowSchema, RuleValue } from './row-schema.js'
 export type { SqlDialect } from './sql-dialect.js'
 export {

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto'
 import { PhloError } from '@phlo/ports'
+import { checkFormat, formatVersion } from './catalog-format.js'
 import { isLeaf, type Page, type PagePointer, type TreeValue } from './tree-page.js'
 import { type Root, unstored } from './tree.js'
-
-/** The version of the on-disk format that this code writes. */
-const formatVersion = 1
 
 /** A commit, with the pages of its tree that no earlier commit has. Named by the hash of its bytes. */
 export interface CommitObject {
@@ -39,12 +37,12 @@ interface Stored {
   pages: Record<string, { level: number; items: readonly unknown[] }>
 }
 
-/** Id and bytes of a commit; only pages that its tree reaches are stored. */
+/** A commit and its bytes; only pages that its tree reaches are stored. */
 export function encodeCommit(
   commit: NewCommit,
   pages: ReadonlyMap<string, Page>,
   nonce: string,
-): { id: string; bytes: Buffer } {
+): { commit: CommitObject; bytes: Buffer } {
   const reached: Stored['pages'] = {}
   const visit = (pointer: PagePointer | undefined): void => {
     if (!pointer || pointer.object !== unstored || reached[pointer.hash]) return
@@ -67,24 +65,23 @@ export function encodeCommit(
     pages: reached,
   }
   const bytes = Buffer.from(JSON.stringify(stored), 'utf8')
-  return { id: createHash('sha256').update(bytes).digest('hex'), bytes }
+  return { commit: commitObject(createHash('sha256').update(bytes).digest('hex'), stored), bytes }
 }
 
-/** Reads a commit's bytes. Throws PHLO_STORAGE_FAILED when they are not what their name says. */
+/**
+ * Reads a commit's bytes. Throws PHLO_STORAGE_FAILED when they are not what their name says, PHLO_UNSUPPORTED for a newer
+ * format.
+ */
 export function decodeCommit(id: string, bytes: Uint8Array): CommitObject {
   const actual = createHash('sha256').update(bytes).digest('hex')
   if (actual !== id)
     throw new PhloError('PHLO_STORAGE_FAILED', `The catalog object ${id} is damaged: its content hashes to ${actual}`)
   const stored = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as Stored
-  if (stored.format !== formatVersion) {
-    throw new PhloError(
-      'PHLO_UNSUPPORTED',
-      `The catalog was written in format ${stored.format}; this version reads format ${formatVersion}`,
-      {
-        hint: 'Use the version of Phlo that wrote it, or a newer one.',
-      },
-    )
-  }
+  checkFormat(stored.format, `The commit ${id}`)
+  return commitObject(id, stored)
+}
+
+function commitObject(id: string, stored: Stored): CommitObject {
   const here = (object: string) => (object === unstored ? id : object)
   const pages = new Map<string, Page>()
   for (const [hash, page] of Object.entries(stored.pages)) {
@@ -100,15 +97,15 @@ export function decodeCommit(id: string, bytes: Uint8Array): CommitObject {
           },
     )
   }
-  const { root } = stored
+  const { parents, height, author, message, time, properties, root } = stored
   return {
     id,
-    parents: stored.parents,
-    height: stored.height,
-    author: stored.author,
-    message: stored.message,
-    time: stored.time,
-    properties: stored.properties,
+    parents,
+    height,
+    author,
+    message,
+    time,
+    properties,
     root: root ? { hash: root[0], object: here(root[1]) } : undefined,
     pages,
   }

@@ -7,11 +7,22 @@ import type { Page, PagePointer } from './tree-page.js'
 /** Commits that one process keeps in memory; each has a few pages of a few kilobytes. */
 const cachedCommits = 2_000
 
+/** A commit that can be read through the {@link CommitStore} already, though nobody else sees it before `put`. */
+export interface StagedCommit {
+  readonly commit: CommitObject
+  /** Stores the commit durably. */
+  put(): Promise<void>
+  /** Forgets a commit that is not wanted any more. */
+  discard(): void
+}
+
 /** Reads and writes commit objects, and finds tree pages in them. */
 export class CommitStore implements PageSource {
   private readonly store: ObjectStore
   private readonly prefix: string
   private readonly cache = new Map<string, CommitObject>()
+  /** Not stored yet, so the cache may not forget them. */
+  private readonly staged = new Map<string, CommitObject>()
 
   constructor(store: ObjectStore, prefix: string) {
     this.store = store
@@ -20,9 +31,9 @@ export class CommitStore implements PageSource {
 
   /** The commit, or `undefined` when there is none with this id. */
   async find(id: string): Promise<CommitObject | undefined> {
-    const cached = this.cache.get(id)
-    if (cached) return this.remember(cached)
-    if (!/^[0-9a-f]{64}$/.test(id)) return undefined
+    const known = this.staged.get(id) ?? this.cache.get(id)
+    if (known) return this.remember(known)
+    if (!isCommitId(id)) return undefined
     const object = await this.store.get(this.key(id))
     return object && this.remember(decodeCommit(id, object.bytes))
   }
@@ -36,20 +47,33 @@ export class CommitStore implements PageSource {
     return commit
   }
 
-  /** Stores a commit durably. `nonce` is only given to make the same commit everywhere. */
-  async write(
-    commit: NewCommit,
-    pages: ReadonlyMap<string, Page>,
-    nonce: string = randomUUID(),
-  ): Promise<CommitObject> {
-    const { id, bytes } = encodeCommit(commit, pages, nonce)
-    try {
-      await this.store.put(this.key(id), bytes, { ifAbsent: true })
-    } catch (error) {
-      // Named by its content: what is there already is the same.
-      if (!isPhloError(error, 'PHLO_OBJECT_EXISTS')) throw error
+  /** The commit's parent on the branch it was made on. */
+  async firstParent(commit: CommitObject): Promise<CommitObject | undefined> {
+    const [first] = commit.parents
+    return first === undefined ? undefined : this.get(first)
+  }
+
+  /** Makes a commit. `nonce` is only given to make the same commit everywhere. */
+  stage(commit: NewCommit, pages: ReadonlyMap<string, Page>, nonce: string = randomUUID()): StagedCommit {
+    const { commit: made, bytes } = encodeCommit(commit, pages, nonce)
+    this.staged.set(made.id, made)
+    let isStored = false
+    return {
+      commit: made,
+      put: async () => {
+        if (isStored) return
+        try {
+          await this.store.put(this.key(made.id), bytes, { ifAbsent: true })
+        } catch (error) {
+          // Named by its content: what is there already is the same.
+          if (!isPhloError(error, 'PHLO_OBJECT_EXISTS')) throw error
+        }
+        isStored = true
+        this.staged.delete(made.id)
+        this.remember(made)
+      },
+      discard: () => this.staged.delete(made.id),
     }
-    return this.remember(decodeCommit(id, bytes))
   }
 
   async page(pointer: PagePointer): Promise<Page> {
@@ -65,9 +89,15 @@ export class CommitStore implements PageSource {
 
   /** Keeps the commit as the one used last. */
   private remember(commit: CommitObject): CommitObject {
+    if (this.staged.has(commit.id)) return commit
     this.cache.delete(commit.id)
     this.cache.set(commit.id, commit)
     if (this.cache.size > cachedCommits) this.cache.delete(this.cache.keys().next().value as string)
     return commit
   }
+}
+
+/** Names of branches and tags never look like that. */
+export function isCommitId(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text)
 }

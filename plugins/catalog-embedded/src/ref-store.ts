@@ -1,34 +1,45 @@
-import { isPhloError, type ObjectStore, PhloError, type RefInfo } from '@phlo/ports'
+import { randomUUID } from 'node:crypto'
+import { isPhloError, type ObjectStore, PhloError, type ReflogAction, type RefWords } from '@phlo/ports'
+import { RefLog } from './ref-log.js'
+import { decodeRef, encodeRef, type LogEntry, type RefObject, type RefState } from './ref-object.js'
 
 /** A ref as it stands in the store, with the version that a change of it must match. */
-export interface StoredRef extends RefInfo {
+export interface StoredRef extends RefObject {
+  readonly name: string
   readonly version: string
 }
 
-/** The JSON of a ref. A deleted one stays as a mark, since stores have no conditional delete. */
-interface RefObject {
-  type: 'branch' | 'tag'
-  commit: string
-  /** Counts the changes, so that no two states of a ref are the same bytes. */
-  revision: number
-  deleted?: true
+/** One step of a change, for the log. */
+export interface RefMove extends RefWords {
+  readonly action: ReflogAction
+  readonly to?: string
 }
+
+/** Entries keep this much of a message. */
+const mostMessage = 200
 
 /** Branches and tags: one small object each, moved only by conditional put. */
 export class RefStore {
+  readonly logs: RefLog
   private readonly store: ObjectStore
   private readonly prefix: string
 
   constructor(store: ObjectStore, prefix: string) {
     this.store = store
     this.prefix = `${prefix}/refs/`
+    this.logs = new RefLog(store, prefix)
   }
 
+  /** The branch or tag, or `undefined`. */
   async get(name: string): Promise<StoredRef | undefined> {
     const found = await this.read(name)
-    return found && !found.ref.deleted
-      ? { name, type: found.ref.type, commit: found.ref.commit, version: found.version }
-      : undefined
+    return found?.deleted ? undefined : found
+  }
+
+  /** As {@link get}, deleted ones too. */
+  async read(name: string): Promise<StoredRef | undefined> {
+    const object = await this.store.get(this.key(name))
+    return object && { name, ...decodeRef(name, object.bytes), version: object.version }
   }
 
   async list(): Promise<StoredRef[]> {
@@ -39,51 +50,46 @@ export class RefStore {
     return refs.filter((ref) => ref !== undefined).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  /** Throws PHLO_REF_EXISTS. */
-  async create(name: string, type: 'branch' | 'tag', commit: string): Promise<StoredRef> {
-    const exists = () =>
-      new PhloError('PHLO_REF_EXISTS', `There is a branch or tag ${name} already`, { context: { ref: name } })
-    const found = await this.read(name)
-    if (found && !found.ref.deleted) throw exists()
-    const ref: RefObject = { type, commit, revision: (found?.ref.revision ?? 0) + 1 }
+  /**
+   * Makes a ref what `next` says, when it still is what `from` has (`undefined`: not there at all): one conditional put.
+   * `moves` are the steps to it, oldest first. Throws PHLO_OBJECT_CHANGED when it is something else by now.
+   */
+  async change(
+    name: string,
+    from: StoredRef | undefined,
+    next: RefState,
+    moves: readonly [RefMove, ...RefMove[]],
+  ): Promise<StoredRef> {
+    const entries = logEntries(from, moves)
+    const { type, commit, deleted } = next
+    const ref: RefObject = {
+      type,
+      commit,
+      protected: next.protected,
+      deleted,
+      revision: (from?.revision ?? 0) + 1,
+      ...(await this.logs.push(from ?? { log: [] }, entries)),
+    }
     try {
-      const { version } = await this.store.put(
-        this.key(name),
-        encode(ref),
-        found ? { ifMatch: found.version } : { ifAbsent: true },
-      )
-      return { name, type, commit, version }
+      const condition = from ? { ifMatch: from.version } : { ifAbsent: true as const }
+      return { name, ...ref, ...(await this.store.put(this.key(name), encodeRef(ref), condition)) }
     } catch (error) {
-      if (isPhloError(error, 'PHLO_OBJECT_EXISTS') || isPhloError(error, 'PHLO_OBJECT_CHANGED')) throw exists()
+      // The put may have happened although it was reported as failed; then the log says so, whatever came after.
+      const now = await this.read(name)
+      if (now && (await this.holds(now, entries[0] as LogEntry))) return { ...now, ...ref }
+      if (isPhloError(error, 'PHLO_OBJECT_EXISTS') || isPhloError(error, 'PHLO_OBJECT_CHANGED')) {
+        throw new PhloError('PHLO_OBJECT_CHANGED', `The ref ${name} moved meanwhile`, { retryable: true, cause: error })
+      }
       throw error
     }
   }
 
-  /** Moves a branch. Throws PHLO_OBJECT_CHANGED when it is no longer as `from` has it. */
-  async move(from: StoredRef, commit: string): Promise<void> {
-    await this.replace(from, { type: from.type, commit })
-  }
-
-  /** Deletes a branch or tag. Throws PHLO_OBJECT_CHANGED when it is no longer as `from` has it. */
-  async delete(from: StoredRef): Promise<void> {
-    await this.replace(from, { type: from.type, commit: from.commit, deleted: true })
-  }
-
-  private async replace(from: StoredRef, change: Omit<RefObject, 'revision'>): Promise<void> {
-    const found = await this.read(from.name)
-    if (found?.version !== from.version) {
-      throw new PhloError('PHLO_OBJECT_CHANGED', `The ref ${from.name} moved meanwhile`, { retryable: true })
+  private async holds(ref: StoredRef, { id, time }: LogEntry): Promise<boolean> {
+    for await (const entry of this.logs.entries(ref)) {
+      if (entry.id === id) return true
+      if (entry.time < time) return false
     }
-    await this.store.put(this.key(from.name), encode({ ...change, revision: found.ref.revision + 1 }), {
-      ifMatch: from.version,
-    })
-  }
-
-  private async read(name: string): Promise<{ ref: RefObject; version: string } | undefined> {
-    const object = await this.store.get(this.key(name))
-    return (
-      object && { ref: JSON.parse(Buffer.from(object.bytes).toString('utf8')) as RefObject, version: object.version }
-    )
+    return false
   }
 
   private key(name: string): string {
@@ -91,21 +97,27 @@ export class RefStore {
   }
 }
 
-function encode(ref: RefObject): Buffer {
-  return Buffer.from(JSON.stringify(ref), 'utf8')
+/** Newest first. */
+function logEntries(from: StoredRef | undefined, moves: readonly RefMove[]): LogEntry[] {
+  let at = from && !from.deleted ? from.commit : undefined
+  // Time goes forward along a log even when clocks do not, so that time travel finds its way.
+  const time = Math.max(Date.now(), from?.log[0]?.time ?? 0)
+  return moves
+    .map(({ action, to, message = '', author }): LogEntry => {
+      const before = at
+      at = to
+      return {
+        id: randomUUID().slice(0, 13),
+        time,
+        action,
+        ...(before !== undefined && { from: before }),
+        ...(to !== undefined && { to }),
+        message: (message.split('\n', 1)[0] as string).slice(0, mostMessage),
+        author: author ?? unknownAuthor,
+      }
+    })
+    .reverse()
 }
 
-/**
- * Names as Git allows them, on the safe side: letters, digits, `_ . / - + =`, no empty or dotted segment, and nothing
- * that reads as a commit's id. Throws PHLO_REF_INVALID.
- */
-export function checkRefName(name: string): void {
-  const good =
-    /^[A-Za-z0-9_][A-Za-z0-9_.+=/-]{0,199}$/.test(name) &&
-    !/(^|\/)(\.|$)|\.\.|\.lock(\/|$)|\/\//.test(name) &&
-    !/^[0-9a-f]{8,64}$/.test(name)
-  if (good) return
-  throw new PhloError('PHLO_REF_INVALID', `${JSON.stringify(name)} cannot be the name of a branch or tag`, {
-    hint: 'Use letters, digits, "_", "-", "." and "/" between parts; not what looks like a commit id.',
-  })
-}
+/** Whoever does not say who he is. */
+export const unknownAuthor = 'phlo'

@@ -14,7 +14,17 @@ import {
 
 /** A catalog of metadata files that other writers made; what Phlo commits becomes a new metadata file beside them. */
 export class MetadataFiles implements Catalog {
-  readonly supports = { refs: false, multiTableCommit: false }
+  readonly supports = {
+    refs: false,
+    multiTableCommit: false,
+    mixedCommit: false,
+    views: false,
+    renames: false,
+    nestedNamespaces: false,
+    detachedCommits: false,
+    protection: false,
+    reflog: false,
+  }
   private readonly store: ObjectStore
   private readonly files = new Map<string, string>()
 
@@ -51,7 +61,7 @@ export class MetadataFiles implements Catalog {
       this.put(formatIdentifier(identifier), this.store.uri(key))
       tables.push({ identifier, metadata, metadataLocation: this.store.uri(key) })
     }
-    return { tables }
+    return { tables, views: [] }
   }
 
   newTableLocation(identifier: TableIdentifier): string {
@@ -64,5 +74,9 @@ export class MetadataFiles implements Catalog {
   async listTables(): Promise<readonly TableIdentifier[]> {
     return []
   }
+  async listViews(): Promise<readonly TableIdentifier[]> {
+    return []
+  }
+  async loadView(): Promise<undefined> {}
   async close(): Promise<void> {}
 }

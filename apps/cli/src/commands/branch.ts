@@ -66,7 +66,7 @@ export async function diff(context: CommandContext, globals: GlobalOptions, from
       string,
     ]
     const changes = await Promise.all(
-      (await catalog.diff(before, after)).map(async ({ identifier, change }) => ({
+      (await catalog.diff(before, after)).tables.map(async ({ identifier, change }) => ({
         table: formatIdentifier(identifier),
         change,
         rowsBefore: rowCount(await catalog.loadTable(identifier, { ref: before })),
@@ -100,9 +100,11 @@ export async function merge(
 ): Promise<number> {
   const { terminal } = context
   return withCatalog(context, globals, async (catalog) => {
-    const { commit, tables, conflicts } = await catalog.merge(from, into, options.dryRun ? { dryRun: true } : {})
+    const { commit, tables } = await catalog.merge(from, into, options.dryRun ? { dryRun: true } : {})
     const changes = tables.map(({ identifier, change }) => ({ table: formatIdentifier(identifier), change }))
-    const conflicting = conflicts.map(formatIdentifier)
+    const conflicting = tables
+      .filter(({ outcome }) => outcome === 'conflict')
+      .map(({ identifier }) => formatIdentifier(identifier))
     if (globals.json) return terminal.json({ commit, tables: changes, conflicts: conflicting })
     for (const { table, change } of changes)
       terminal.print(

@@ -38,7 +38,7 @@ describe('where to read', () => {
 
   it('needs a catalog with branches for that', async () => {
     const { catalog } = await TestProject.open()
-    const plain: Catalog = withMethods(catalog, { supports: { refs: false, multiTableCommit: false } })
+    const plain: Catalog = withMethods(catalog, { supports: { ...catalog.supports, refs: false } })
     expect(() => requireVersioned(plain)).toThrow(expect.objectContaining({ code: 'PHLO_UNSUPPORTED' }))
     expect(requireVersioned(catalog)).toBe(catalog)
   })

@@ -37,10 +37,9 @@ export async function publish(catalog: VersionedCatalog, request: PublishRequest
   for (let attempt = 1; ; attempt++) {
     const head = await catalog.getRef(mainBranch)
     if (!head) throw new PhloError('PHLO_REF_NOT_FOUND', `There is no branch ${mainBranch}`)
-    const moved = head.commit === base ? [] : await catalog.diff(base, head.commit)
-    const touched = moved
-      .map(({ identifier }) => formatIdentifier(identifier))
-      .filter((name) => footprint.reads.has(name) || footprint.writes.has(name))
+    const touched = (head.commit === base ? [] : await changedBetween(catalog, base, head.commit)).filter(
+      (name) => footprint.reads.has(name) || footprint.writes.has(name),
+    )
     if (touched.length > 0) {
       throw new PhloError(
         'PHLO_MERGE_CONFLICT',
@@ -53,10 +52,18 @@ export async function publish(catalog: VersionedCatalog, request: PublishRequest
       )
     }
     try {
-      return await catalog.merge(branch, mainBranch, { message, author, properties, expectedTarget: head.commit })
+      // A commit of its own keeps the run's words, even where main could simply move forward.
+      const words = { message, author, properties, fastForward: false }
+      return await catalog.merge(branch, mainBranch, { ...words, expectedTarget: head.commit })
     } catch (error) {
       // Main moved between the look and the merge: look again.
       if (!isPhloError(error, 'PHLO_COMMIT_CONFLICT') || attempt === mostAttempts) throw error
     }
   }
+}
+
+/** Names of the tables and views that differ. */
+async function changedBetween(catalog: VersionedCatalog, from: string, to: string): Promise<string[]> {
+  const { tables, views } = await catalog.diff(from, to)
+  return [...tables, ...views].map(({ identifier }) => formatIdentifier(identifier))
 }

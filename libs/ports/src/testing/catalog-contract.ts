@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { type Catalog, type CatalogChange, isVersioned, type VersionedCatalog } from '../catalog.js'
+import type { CatalogChange } from '../catalog-change.js'
+import type { Catalog } from '../catalog.js'
 import { isPhloError } from '../errors.js'
 import type { TableUpdate } from '../iceberg-model.js'
 import { formatIdentifier, parseIdentifier, type TableIdentifier } from '../table-identifier.js'
+import { isVersioned, type VersionedCatalog } from '../versioned-catalog.js'
 import type { TestRunner } from './runner.js'
 
 function withCode(code: string) {
@@ -329,7 +331,7 @@ export function catalogContract(
     versioned('gives refs back as they were made, and refuses doubles and wrong names', async (catalog) => {
       const head = await catalog.getRef('main')
       const made = await catalog.createRef('team/dev-1')
-      assert.deepEqual(made, { name: 'team/dev-1', type: 'branch', commit: head?.commit })
+      assert.deepEqual(made, { name: 'team/dev-1', type: 'branch', commit: head?.commit, protected: false })
       assert.deepEqual(await catalog.getRef('team/dev-1'), made)
       assert.equal(await catalog.getRef('none'), undefined)
       await assert.rejects(catalog.createRef('team/dev-1'), withCode('PHLO_REF_EXISTS'))
@@ -378,10 +380,10 @@ export function catalogContract(
       await catalog.commit([creation(catalog, table('a.u'))], { message: 'two', ref: 'dev' })
       const dry = await catalog.merge('dev', 'main', { dryRun: true })
       const expected = [
-        { identifier: table('a.t'), change: 'changed' },
-        { identifier: table('a.u'), change: 'added' },
+        { identifier: table('a.t'), change: 'changed', outcome: 'taken' },
+        { identifier: table('a.u'), change: 'added', outcome: 'taken' },
       ]
-      assert.deepEqual([dry.tables, dry.conflicts, dry.commit], [expected, [], before?.commit])
+      assert.deepEqual([dry.tables, dry.fastForward, dry.commit], [expected, true, before?.commit])
       assert.equal((await catalog.getRef('main'))?.commit, before?.commit)
       const result = await catalog.merge('dev', 'main', {
         message: 'publish',
@@ -424,7 +426,12 @@ export function catalogContract(
       })
       await catalog.commit([property(table('a.x'), 'k', 'main')], { message: '' })
       const before = await catalog.getRef('main')
-      assert.deepEqual((await catalog.merge('dev', 'main', { dryRun: true })).conflicts, [table('a.x')])
+      assert.deepEqual(
+        (await catalog.merge('dev', 'main', { dryRun: true })).tables
+          .filter(({ outcome }) => outcome === 'conflict')
+          .map(({ identifier }) => identifier),
+        [table('a.x')],
+      )
       await assert.rejects(catalog.merge('dev', 'main'), (error: unknown) => {
         assert.ok(isPhloError(error, 'PHLO_MERGE_CONFLICT'))
         assert.deepEqual(error.context['tables'], ['a.x'])
@@ -481,12 +488,15 @@ export function catalogContract(
         ],
         { message: '', ref: 'dev' },
       )
-      assert.deepEqual(await catalog.diff('main', 'dev'), [
-        { identifier: table('a.new'), change: 'added' },
-        { identifier: table('a.x'), change: 'changed' },
-        { identifier: table('a.y'), change: 'removed' },
-      ])
-      assert.deepEqual(await catalog.diff('dev', 'dev'), [])
+      assert.deepEqual(
+        (await catalog.diff('main', 'dev')).tables.map(({ identifier, change }) => ({ identifier, change })),
+        [
+          { identifier: table('a.new'), change: 'added' },
+          { identifier: table('a.x'), change: 'changed' },
+          { identifier: table('a.y'), change: 'removed' },
+        ],
+      )
+      assert.deepEqual(await catalog.diff('dev', 'dev'), { tables: [], views: [], namespaces: [] })
     })
 
     versioned('finds the commit at which a branch stood', async (catalog) => {

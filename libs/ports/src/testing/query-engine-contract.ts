@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { type Catalog, isVersioned } from '../catalog.js'
+import type { Catalog } from '../catalog.js'
+import { isVersioned } from '../versioned-catalog.js'
 import { isPhloError } from '../errors.js'
 import type { ExecuteOptions, MaterializeRequest, QueryEngine, QueryOptions } from '../query-engine.js'
 import { formatIdentifier, parseIdentifier, type TableIdentifier } from '../table-identifier.js'

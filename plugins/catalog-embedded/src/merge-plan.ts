@@ -1,0 +1,183 @@
+import {
+  formatIdentifier,
+  type MergeOptions,
+  type MergeOutcome,
+  type MergeStrategy,
+  type NamespaceMerge,
+  PhloError,
+  type TableMerge,
+} from '@phlo/ports'
+import { namespaceKey, parseKey, tableKey } from './table-keys.js'
+import { changeOf } from './tree-diff.js'
+import { type Root, sameValue, type Tree, type TreeDifference } from './tree.js'
+import { namespaceValue, type TreeValue } from './tree-page.js'
+
+/** What the source's changes count from, what they are, and what they are brought into. */
+export interface MergeSides {
+  readonly base: Root
+  readonly target: Root
+  readonly source: Root
+}
+
+/** The table as both sides have it, made one; `reason` where that cannot be. */
+export type Rebase = (
+  key: string,
+  values: {
+    readonly base: TreeValue | undefined
+    readonly target: TreeValue | undefined
+    readonly source: TreeValue | undefined
+  },
+) => Promise<{ readonly value: TreeValue } | { readonly reason: string }>
+
+export interface MergePlan {
+  /** What the target gets. */
+  readonly edits: ReadonlyMap<string, TreeValue | undefined>
+  readonly tables: readonly TableMerge[]
+  readonly views: readonly TableMerge[]
+  readonly namespaces: readonly NamespaceMerge[]
+}
+
+/** What happens to one key. */
+interface Decision {
+  readonly difference: TreeDifference
+  outcome: MergeOutcome
+  reason?: string
+  value?: TreeValue | undefined
+}
+
+/** Decides for everything that the source changed what the target gets: three-way, key by key. Nothing is written. */
+export async function planMerge(
+  tree: Tree,
+  { base, target, source }: MergeSides,
+  options: Pick<MergeOptions, 'strategy' | 'strategies'>,
+  rebase: Rebase,
+): Promise<MergePlan> {
+  const [theirs, ours] = await Promise.all([tree.diff(base, source), tree.diff(base, target)])
+  const oursByKey = new Map(ours.map((difference) => [difference.key, difference]))
+  const strategies = new Map(options.strategies?.map(({ identifier, strategy }) => [tableKey(identifier), strategy]))
+  const decide = async (difference: TreeDifference): Promise<Decision | undefined> => {
+    const { key, after } = difference
+    const mine = oursByKey.get(key)
+    if (!mine) return { difference, outcome: 'taken', value: after }
+    if (sameValue(mine.after, after)) return undefined
+    const strategy = strategies.get(key) ?? options.strategy ?? 'rebase'
+    return { difference, ...(await settle(strategy, difference, mine, rebase)) }
+  }
+  const decisions = (await Promise.all(theirs.map(decide))).filter((decision) => decision !== undefined)
+  refuseSecondNames(decisions, ours)
+  await refuseHomeless(tree, target, decisions)
+  const taken = decisions.filter(({ outcome }) => outcome === 'taken' || outcome === 'rebased')
+  return { edits: new Map(taken.map(({ difference, value }) => [difference.key, value])), ...listed(decisions) }
+}
+
+/** Throws PHLO_MERGE_CONFLICT when something in the plan is one. */
+export function refuseConflicts(plan: Omit<MergePlan, 'edits'>, what: string): void {
+  const conflicts = [
+    ...plan.namespaces.map(({ namespace, ...rest }) => ({ name: namespace.join('.'), ...rest })),
+    ...[...plan.tables, ...plan.views].map(({ identifier, ...rest }) => ({
+      name: formatIdentifier(identifier),
+      ...rest,
+    })),
+  ]
+    .filter(({ outcome }) => outcome === 'conflict')
+    .map(({ name, reason }) => ({ name, reason }))
+  if (conflicts.length === 0) return
+  const names = conflicts.map(({ name }) => name)
+  throw new PhloError('PHLO_MERGE_CONFLICT', `${what}: both changed ${names.join(', ')}`, {
+    hint: 'See what each side did with a dry run; choose a side, or do the change again on the present target.',
+    context: { tables: names, conflicts },
+  })
+}
+
+async function settle(
+  strategy: MergeStrategy,
+  theirs: TreeDifference,
+  ours: TreeDifference,
+  rebase: Rebase,
+): Promise<Pick<Decision, 'outcome' | 'reason' | 'value'>> {
+  if (strategy === 'ours') return { outcome: 'kept' }
+  if (strategy === 'theirs') return { outcome: 'taken', value: theirs.after }
+  const values = { base: theirs.before, target: ours.after, source: theirs.after }
+  if (!values.source) return conflict('the source dropped it, the target changed it')
+  if (!values.target) return conflict('the target dropped it, the source changed it')
+  if (strategy === 'fail') return conflict('both sides changed it')
+  const made = values.target.type === 'namespace' ? mergeProperties(values) : await rebase(theirs.key, values)
+  if ('reason' in made) return conflict(made.reason)
+  return sameValue(made.value, values.target) ? { outcome: 'kept' } : { outcome: 'rebased', value: made.value }
+}
+
+function conflict(reason: string): Pick<Decision, 'outcome' | 'reason'> {
+  return { outcome: 'conflict', reason }
+}
+
+/** Properties one by one, as the three-way merge of the catalog itself. */
+function mergeProperties(values: {
+  readonly base: TreeValue | undefined
+  readonly target: TreeValue | undefined
+  readonly source: TreeValue | undefined
+}): { readonly value: TreeValue } | { readonly reason: string } {
+  const [base, target, source] = [values.base, values.target, values.source].map((value) =>
+    value?.type === 'namespace' ? value.properties : {},
+  ) as [Record<string, string>, Record<string, string>, Record<string, string>]
+  const merged = new Map(Object.entries(target))
+  for (const name of new Set([...Object.keys(base), ...Object.keys(source)])) {
+    if (base[name] === source[name] || target[name] === source[name]) continue
+    if (target[name] !== base[name]) return { reason: `both sides changed its property ${name}` }
+    const value = source[name]
+    if (value === undefined) merged.delete(name)
+    else merged.set(name, value)
+  }
+  return { value: namespaceValue(Object.fromEntries(merged)) }
+}
+
+/** A table that each side gave another name must not end up with both. */
+function refuseSecondNames(decisions: readonly Decision[], ours: readonly TreeDifference[]): void {
+  const uuid = (value: TreeValue | undefined) => (value && value.type !== 'namespace' ? value.uuid : undefined)
+  const renamed = new Map(ours.flatMap(({ key, before, after }) => (!before && after ? [[uuid(after), key]] : [])))
+  for (const decision of decisions) {
+    const { key, before, after } = decision.difference
+    const other = before || !after || after.type === 'namespace' ? undefined : renamed.get(uuid(after))
+    if (other === undefined || other === key || decision.outcome !== 'taken') continue
+    decision.outcome = 'conflict'
+    decision.reason = `the target has it as ${formatIdentifier(parseKey(other))}`
+  }
+}
+
+/** What is taken needs its namespace in the target, and a namespace only goes when nothing is left in it. */
+async function refuseHomeless(tree: Tree, target: Root, decisions: readonly Decision[]): Promise<void> {
+  const taken = new Map<string, TreeValue | undefined>()
+  for (const { difference, outcome, value } of decisions)
+    if (outcome === 'taken' || outcome === 'rebased') taken.set(difference.key, value)
+  for (const decision of decisions) {
+    const { key } = decision.difference
+    if (!taken.has(key)) continue
+    const value = taken.get(key)
+    const home = namespaceKey(parseKey(key).namespace)
+    if (value && value.type !== 'namespace') {
+      const there = taken.has(home) ? taken.get(home) : await tree.get(target, home)
+      if (!there) Object.assign(decision, conflict('the target dropped its namespace'))
+    } else if (!value && key === home) {
+      for await (const [item] of tree.items(target, key, (candidate) => candidate.startsWith(key))) {
+        if (item === key || (taken.has(item) && !taken.get(item))) continue
+        Object.assign(decision, conflict(`the target has ${formatIdentifier(parseKey(item))} in it`))
+        break
+      }
+    }
+  }
+}
+
+function listed(decisions: readonly Decision[]): Pick<MergePlan, 'tables' | 'views' | 'namespaces'> {
+  const tables: TableMerge[] = []
+  const views: TableMerge[] = []
+  const namespaces: NamespaceMerge[] = []
+  for (const { difference, outcome, reason } of decisions) {
+    const { identifier, type } = {
+      identifier: parseKey(difference.key),
+      type: (difference.after ?? difference.before)?.type,
+    }
+    const said = { change: changeOf(difference), outcome, ...(reason !== undefined && { reason }) }
+    if (type === 'namespace') namespaces.push({ namespace: identifier.namespace, ...said })
+    else (type === 'view' ? views : tables).push({ identifier, ...said })
+  }
+  return { tables, views, namespaces }
+}

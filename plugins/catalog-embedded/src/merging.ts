@@ -1,0 +1,138 @@
+import type { MergeOptions, MergeResult } from '@phlo/ports'
+import type { BranchWriter } from './branch-writer.js'
+import { refMoved, refProtected } from './catalog-errors.js'
+import type { CommitMaker } from './commit-maker.js'
+import type { CommitObject } from './commit-object.js'
+import type { CommitStore } from './commit-store.js'
+import { commonAncestor } from './common-ancestor.js'
+import type { History } from './history.js'
+import { type MergePlan, planMerge, type Rebase, refuseConflicts } from './merge-plan.js'
+import type { RefStore } from './ref-store.js'
+import { unknownAuthor } from './ref-store.js'
+import type { Root, Tree } from './tree.js'
+
+/** What a merge, a cherry-pick or a revert does to one state of its target. */
+interface Attempt {
+  readonly base: CommitObject | undefined
+  readonly plan: MergePlan
+}
+
+interface Parts {
+  readonly commits: CommitStore
+  readonly refs: RefStore
+  readonly tree: Tree
+  readonly history: History
+  readonly maker: CommitMaker
+  readonly writer: BranchWriter
+}
+
+/** Merges, cherry-picks and reverts: three-way all of them, and they differ in what counts as base and source. */
+export class Merging {
+  private readonly parts: Parts
+  private readonly newRebase: () => Rebase
+
+  /** `newRebase` makes, for each merge, what brings two changes of one table together. */
+  constructor(parts: Parts, newRebase: () => Rebase) {
+    this.parts = parts
+    this.newRebase = newRebase
+  }
+
+  async merge(from: string, into: string, options: MergeOptions & { fastForward?: boolean }): Promise<MergeResult> {
+    const { commits, history, maker, writer } = this.parts
+    const source = await history.resolve(from)
+    const words = { message: `Merge ${from} into ${into}`, ...options }
+    const rebase = this.newRebase()
+    const look = async (target: CommitObject): Promise<Attempt> => {
+      requireTarget(into, target, options)
+      const base = await commonAncestor(commits, source, target)
+      const sides = { base: base?.root, target: target.root, source: source.root }
+      return { base, plan: await planMerge(this.parts.tree, sides, options, rebase) }
+    }
+    const mayForward = options.fastForward ?? options.properties === undefined
+    const forwards = (target: CommitObject, { base }: Attempt) =>
+      mayForward && base?.id === target.id && source.id !== target.id
+    if (options.dryRun) {
+      const target = await history.resolve(into)
+      const attempt = await look(target)
+      return result(target.id, attempt, forwards(target, attempt))
+    }
+    return writer.advance(into, async (target) => {
+      const attempt = await look(target)
+      const { base, plan } = attempt
+      refuseConflicts(plan, `${from} cannot be merged into ${into}`)
+      const said = { action: 'merge' as const, message: words.message, author: words.author ?? unknownAuthor }
+      if (base?.id === source.id) return { ...said, result: result(target.id, attempt, false) }
+      if (forwards(target, attempt)) return { ...said, to: source, result: result(source.id, attempt, true) }
+      const parents = [target, source] as const
+      const to =
+        base?.id === target.id
+          ? maker.withTree(parents, source.root, words)
+          : await maker.edited(parents, plan.edits, words)
+      return { ...said, to, result: result(to.commit.id, attempt, false) }
+    })
+  }
+
+  async cherryPick(id: string, into: string, options: MergeOptions): Promise<MergeResult> {
+    const picked = await this.parts.history.resolve(id)
+    const parent = await this.parts.commits.firstParent(picked)
+    const words = {
+      author: picked.author,
+      ...options,
+      message: options.message ?? `${picked.message} (picked from ${picked.id.slice(0, 12)})`,
+    }
+    const what = `${id} cannot be picked into ${into}`
+    return this.replay('cherry-pick', into, { base: parent, source: picked.root, what, words }, options)
+  }
+
+  async revert(id: string, on: string, options: MergeOptions): Promise<MergeResult> {
+    const undone = await this.parts.history.resolve(id)
+    const parent = await this.parts.commits.firstParent(undone)
+    const words = { ...options, message: options.message ?? `Revert ${undone.id.slice(0, 12)}: ${undone.message}` }
+    const what = `${id} cannot be reverted on ${on}`
+    return this.replay('revert', on, { base: undone, source: parent?.root, what, words }, options)
+  }
+
+  /** Does on the branch what leads from the base to the source, as a commit with one parent. */
+  private async replay(
+    action: 'cherry-pick' | 'revert',
+    branch: string,
+    change: {
+      readonly base: CommitObject | undefined
+      readonly source: Root
+      readonly what: string
+      readonly words: MergeOptions & { readonly message: string }
+    },
+    options: MergeOptions,
+  ): Promise<MergeResult> {
+    const { history, maker, refs, tree, writer } = this.parts
+    const { base, source, what, words } = change
+    const rebase = this.newRebase()
+    const look = async (target: CommitObject): Promise<Attempt> => {
+      requireTarget(branch, target, options)
+      return { base, plan: await planMerge(tree, { base: base?.root, target: target.root, source }, options, rebase) }
+    }
+    if (options.dryRun) {
+      const target = await history.resolve(branch)
+      if ((await refs.get(branch))?.protected) throw refProtected(branch, 'it changes by merge only')
+      return result(target.id, await look(target), false)
+    }
+    return writer.advance(branch, async (target, ref) => {
+      if (ref.protected) throw refProtected(branch, 'it changes by merge only')
+      const attempt = await look(target)
+      refuseConflicts(attempt.plan, what)
+      const said = { action, message: words.message, author: words.author ?? unknownAuthor }
+      if (attempt.plan.edits.size === 0) return { ...said, result: result(target.id, attempt, false) }
+      const to = await maker.edited([target], attempt.plan.edits, words)
+      return { ...said, to, result: result(to.commit.id, attempt, false) }
+    })
+  }
+}
+
+function requireTarget(name: string, { id }: CommitObject, { expectedTarget }: MergeOptions): void {
+  if (expectedTarget !== undefined && id !== expectedTarget) throw refMoved(name, expectedTarget)
+}
+
+function result(commit: string, { base, plan }: Attempt, fastForward: boolean): MergeResult {
+  const { tables, views, namespaces } = plan
+  return { commit, ...(base && { base: base.id }), fastForward, tables, views, namespaces }
+}
