@@ -21,6 +21,9 @@ export type Access =
  */
 const openPartitions = 500
 
+/** How many partitions a write of this connection keeps open. */
+export const openPartitionsSetting = 'partitioned_write_max_open_files'
+
 /** A DuckDB instance that starts when it is first needed, and its connections. */
 export class DuckDbHost {
   private readonly options: DuckDbOptions
@@ -73,13 +76,14 @@ export class DuckDbHost {
     const connection = await instance.connect()
     try {
       await connection.run("SET GLOBAL TimeZone = 'UTC'")
-      await connection.run(`SET GLOBAL partitioned_write_max_open_files = ${openPartitions}`)
+      await connection.run(`SET GLOBAL ${openPartitionsSetting} = ${openPartitions}`)
       if (this.access.kind === 'closed') {
         // Errors in users' SQL then say where they are, to the byte.
         await connection.run('SET GLOBAL errors_as_json = true')
         const folders = [...(await this.access.folders()), this.scratch].map((folder) => literal(path.resolve(folder)))
         await connection.run(`SET allowed_directories = [${folders.join(', ')}]`)
         await connection.run('SET enable_external_access = false')
+        await connection.run(`SET allowed_configs = [${literal(openPartitionsSetting)}]`)
         await connection.run('SET lock_configuration = true')
       }
     } finally {

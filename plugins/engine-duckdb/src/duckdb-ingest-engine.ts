@@ -53,7 +53,8 @@ import { asSourceError, checkFiles } from './ingest/source-files.js'
 import { requireReadable } from './statement.js'
 import { commitTables, everyFile, type OpenTable, openTable, replacing } from './tables/commit-table.js'
 import type { StagedFile } from './tables/copied-files.js'
-import { ParquetWriter, storeFiles } from './tables/parquet-writer.js'
+import { ParquetWriter } from './tables/parquet-writer.js'
+import { storeFiles } from './tables/stored-files.js'
 
 /** What one input gave. */
 interface Taken {

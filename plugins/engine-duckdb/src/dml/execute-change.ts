@@ -17,7 +17,8 @@ import { requireReadable } from '../statement.js'
 import { commitTables, everyFile, type OpenTable, openTable, replacing } from '../tables/commit-table.js'
 import { LakeViews } from '../tables/lake-views.js'
 import { findTable, loadTable } from '../tables/load-table.js'
-import { ParquetWriter, storeFiles } from '../tables/parquet-writer.js'
+import { ParquetWriter } from '../tables/parquet-writer.js'
+import { storeFiles } from '../tables/stored-files.js'
 import { resultSchema } from '../tables/result-schema.js'
 import { TableAlterer } from './alter-table.js'
 import {
@@ -37,7 +38,7 @@ import { tableDefinition } from './create-table.js'
 import { exactFilter } from './exact-filter.js'
 import { insertedRows } from './insert-rows.js'
 import { readChangeStatement } from './read-statement.js'
-import { isolationLevel, RowChangeWriter, rowsOf, writeMode } from './row-changes.js'
+import { isolationLevel, RowChangeWriter, rowsOf } from './row-changes.js'
 import { mergeCopies, type MergeCopies } from './merge-copies.js'
 import { keyRanges, mergeKeys } from './merge-keys.js'
 import { inspectParts, type InspectedParts, type TreeNode } from './statement-parts.js'
@@ -215,7 +216,6 @@ export class ChangeExecution {
   private async change(statement: Of<'update' | 'delete' | 'merge'>, parts: InspectedParts): Promise<Outcome> {
     const table = await this.open(statement)
     const { metadata } = table.transaction
-    const mode = writeMode(metadata, statement.kind)
     const target = new TargetRows(this.connection, this.store, metadata, table.identifier)
     try {
       const { alias, table: name } = statement.target
@@ -249,7 +249,7 @@ export class ChangeExecution {
             coming: this.composer.compose(coming).text,
           }),
         },
-        mode,
+        statement.kind,
         // A missing value is the statement's fault, wherever it is found.
         (copy) => this.connection.run(copy, { sql: this.sql, placeOf: () => undefined }),
       )

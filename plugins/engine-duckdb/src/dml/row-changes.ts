@@ -4,16 +4,21 @@ import { identifier } from '../duckdb-dialect.js'
 import type { Connection, PlainRow } from '../duckdb-host.js'
 import { lineageFields } from '../reading/rows-select.js'
 import type { StagedFile } from '../tables/copied-files.js'
-import { type ParquetWriter, storeFiles } from '../tables/parquet-writer.js'
+import { distributionMode } from '../tables/distribution.js'
+import type { ParquetWriter } from '../tables/parquet-writer.js'
+import { storeFiles } from '../tables/stored-files.js'
 import { PositionDeleteWriter } from './position-deletes.js'
 import { positionColumn, type TargetRows, taskColumn } from './target-rows.js'
 import type { TouchedFile } from './touched-file.js'
 
+/** What properties of a table tell apart. */
+export type RowCommand = 'delete' | 'update' | 'merge'
+
 /** How rows of files that stay in the table are changed. Table properties `write.*.mode`. */
-export type WriteMode = 'copy-on-write' | 'merge-on-read'
+type WriteMode = 'copy-on-write' | 'merge-on-read'
 
 /** The mode that a table asks for. Throws PHLO_UNSUPPORTED for another one. */
-export function writeMode(metadata: TableMetadata, command: 'delete' | 'update' | 'merge'): WriteMode {
+function writeMode(metadata: TableMetadata, command: RowCommand): WriteMode {
   const property = `write.${command}.mode`
   const mode = metadata.properties?.[property] ?? 'copy-on-write'
   if (mode !== 'copy-on-write' && mode !== 'merge-on-read')
@@ -23,10 +28,7 @@ export function writeMode(metadata: TableMetadata, command: 'delete' | 'update' 
 }
 
 /** Which changes of others stand against one of rows, as the table says. Throws PHLO_UNSUPPORTED for another level. */
-export function isolationLevel(
-  metadata: TableMetadata,
-  command: 'delete' | 'update' | 'merge',
-): 'serializable' | 'snapshot' {
+export function isolationLevel(metadata: TableMetadata, command: RowCommand): 'serializable' | 'snapshot' {
   const property = `write.${command}.isolation-level`
   const level = metadata.properties?.[property] ?? 'serializable'
   if (level === 'serializable' || level === 'snapshot') return level
@@ -65,13 +67,17 @@ export class RowChangeWriter {
     this.metadata = metadata
   }
 
-  /** `run` executes the statement that writes the rows that come. */
+  /**
+   * Writes as the table says of the command. `run` executes the statement that writes the rows that come. Throws
+   * PHLO_UNSUPPORTED for a mode that is none.
+   */
   async write(
     target: TargetRows,
     changes: RowChanges,
-    mode: WriteMode,
+    command: RowCommand,
     run?: (copy: string) => Promise<PlainRow[]>,
   ): Promise<StagedChanges> {
+    const mode = writeMode(this.metadata, command)
     const touched = await this.touched(target, changes.leaving)
     const live = await this.liveRows(
       target,
@@ -92,7 +98,7 @@ export class RowChangeWriter {
             selects.map((select) => `(${select})`).join(' UNION ALL '),
             this.metadata,
             run,
-            { extra: lineageFields(this.metadata) },
+            { extra: lineageFields(this.metadata), distribution: distributionMode(this.metadata, command) },
           )
     const dataFiles = await storeFiles(this.store, this.metadata, staged)
     const deletes =

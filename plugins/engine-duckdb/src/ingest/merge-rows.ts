@@ -10,7 +10,7 @@ import {
 } from '@phlo/iceberg'
 import type { LoadedTable, ObjectStore, TableMetadata } from '@phlo/ports'
 import { randomUUID } from 'node:crypto'
-import { isolationLevel, RowChangeWriter, writeMode } from '../dml/row-changes.js'
+import { isolationLevel, RowChangeWriter } from '../dml/row-changes.js'
 import { placesOf, TargetRows } from '../dml/target-rows.js'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
@@ -47,7 +47,7 @@ export async function replaceRows(merge: MergeInto, written: readonly StagedFile
   const { add, removePaths, referencedPaths } = await new RowChangeWriter(connection, store, writer, metadata).write(
     target,
     { leaving: `FROM ${leaving}` },
-    writeMode(metadata, 'merge'),
+    'merge',
   )
   return { add, removePaths, validation: { isolation, filter, referencedPaths } }
 }

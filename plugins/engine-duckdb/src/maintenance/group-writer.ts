@@ -47,8 +47,8 @@ export class GroupWriter {
     const columns = [...schema.fields, ...extra].map(({ name }) => identifier(name)).join(', ')
     const sorted =
       rows.orderBy === undefined ? rows.select : `SELECT ${columns} FROM (${rows.select}) ORDER BY ${rows.orderBy}`
-    // Rows of an older partitioning go to several partitions, each of which gets a file.
-    if (group.specId !== metadata['default-spec-id']) return this.copy(sorted, { extra })
+    // Rows of an older partitioning go to several partitions, each of which gets a file whatever the table says.
+    if (group.specId !== metadata['default-spec-id']) return this.copy(sorted, { extra, distribution: 'range' })
     const partition = { specId: group.specId, partition: group.partition }
     const files = Math.max(1, Math.round(group.bytes / plan.targetFileSize))
     // Files of about one size, rather than a small one at the end.

@@ -12,7 +12,8 @@ import {
 } from '@phlo/ports'
 import type { Connection, DuckDbHost } from '../duckdb-host.js'
 import { loadTable } from '../tables/load-table.js'
-import { ParquetWriter, storeFiles } from '../tables/parquet-writer.js'
+import { ParquetWriter } from '../tables/parquet-writer.js'
+import { storeFiles } from '../tables/stored-files.js'
 import { GroupCommits } from './group-commits.js'
 import { GroupWriter } from './group-writer.js'
 
