@@ -1,5 +1,6 @@
 import { invalid, unsupported } from '../invalid.js'
 import { parseJson, serializeJson } from '../metadata/json.js'
+import { decompressLz4Frame } from './lz4-frame.js'
 
 /** What a Puffin file says of one of its blobs. Spec: "Puffin", `BlobMetadata`. */
 export interface PuffinBlob {
@@ -34,14 +35,16 @@ export const magic = Buffer.from('PFA1', 'latin1')
 export const tailSize = 12
 /** Flag bit: the payload is compressed. */
 const compressedPayload = 1
+/** No footer is larger once decompressed. */
+const largestFooter = 64 * 1024 * 1024
 
 /** How many bytes a footer takes, from its last twelve, in a file of `fileSize` bytes. Throws PHLO_ICEBERG_INVALID. */
 export function footerSize(tail: Uint8Array, fileSize: number, what: string): number {
   const bytes = Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength)
   if (bytes.length !== tailSize || !bytes.subarray(8).equals(magic)) throw invalid(what, 'is no Puffin file')
   const flags = bytes.readUInt32LE(4)
-  if (flags === compressedPayload) throw unsupported(`The lz4-compressed footer of ${what}`)
-  if (flags !== 0) throw unsupported(`A Puffin footer with flags ${flags.toString(16)} in ${what}`)
+  if (flags !== 0 && flags !== compressedPayload)
+    throw unsupported(`A Puffin footer with flags ${flags.toString(16)} in ${what}`)
   const payload = bytes.readInt32LE(0)
   const size = magic.length + payload + tailSize
   if (payload < 0 || magic.length + size > fileSize)
@@ -53,7 +56,10 @@ export function footerSize(tail: Uint8Array, fileSize: number, what: string): nu
 export function parseFooter(footer: Uint8Array, fileSize: number, what: string): PuffinMetadata {
   const bytes = Buffer.from(footer.buffer, footer.byteOffset, footer.byteLength)
   if (!bytes.subarray(0, magic.length).equals(magic)) throw invalid(what, 'has a footer that does not start with PFA1')
-  const raw = parseJson(bytes.toString('utf8', magic.length, bytes.length - tailSize), what)
+  const payload = bytes.subarray(magic.length, bytes.length - tailSize)
+  const isCompressed = (bytes.readUInt32LE(bytes.length - tailSize + 4) & compressedPayload) !== 0
+  const json = isCompressed ? Buffer.from(decompressLz4Frame(payload, largestFooter, what)) : payload
+  const raw = parseJson(json.toString('utf8'), what)
   if (!isObject(raw) || !Array.isArray(raw['blobs'])) throw invalid(what, 'has a footer without a list of blobs')
   if (!isText(raw['properties'])) throw invalid(what, 'has a property that is no text')
   const end = fileSize - bytes.length

@@ -2,6 +2,7 @@ import * as zlib from 'node:zlib'
 import { type ObjectStore, PhloError } from '@phlo/ports'
 import { invalid, unsupported } from '../invalid.js'
 import { objectKey, objectMissing, readObject } from '../read-object.js'
+import { decompressLz4Frame } from './lz4-frame.js'
 import { footerSize, parseFooter, type PuffinBlob, type PuffinMetadata, tailSize } from './puffin-footer.js'
 
 /** Most footers are smaller, so that one read is enough. */
@@ -19,8 +20,8 @@ export interface PuffinSizes {
 
 /**
  * Reads the footer of the Puffin file at a location, and nothing else of it.
- * Throws PHLO_ICEBERG_INVALID for what is no Puffin file, PHLO_ICEBERG_UNSUPPORTED for a compressed footer, and
- * PHLO_OBJECT_NOT_FOUND. Spec: "Puffin", "Footer structure".
+ * Throws PHLO_ICEBERG_INVALID for what is no Puffin file, PHLO_ICEBERG_UNSUPPORTED for a footer of a kind that is not known,
+ * and PHLO_OBJECT_NOT_FOUND. Spec: "Puffin", "Footer structure".
  */
 export async function readPuffinMetadata(
   store: ObjectStore,
@@ -46,7 +47,8 @@ export async function readPuffinMetadata(
 
 /**
  * Reads one blob of a Puffin file, decompressed. Throws PHLO_ICEBERG_INVALID when the file is too short or the blob cannot
- * be decompressed, PHLO_ICEBERG_UNSUPPORTED for lz4, and for zstd where Node has none (before 22.15).
+ * be decompressed, and PHLO_ICEBERG_UNSUPPORTED for another codec than lz4 and zstd, and for zstd where Node has none
+ * (before 22.15).
  */
 export async function readPuffinBlob(store: ObjectStore, location: string, blob: PuffinBlob): Promise<Uint8Array> {
   const what = `${blob.type} blob of Puffin file ${location}`
@@ -59,6 +61,7 @@ type Decompress = (bytes: Uint8Array, options: { maxOutputLength: number }) => U
 
 function decompress(bytes: Uint8Array, codec: string | undefined, what: string): Uint8Array {
   if (codec === undefined) return bytes
+  if (codec === 'lz4') return decompressLz4Frame(bytes, largestBlob, what)
   const zstd = (zlib as { zstdDecompressSync?: Decompress }).zstdDecompressSync
   if (codec !== 'zstd') throw unsupported(`Compression ${codec} of ${what}`)
   if (!zstd) {
