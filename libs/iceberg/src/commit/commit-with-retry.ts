@@ -1,4 +1,5 @@
 import { isPhloError, type TableMetadata } from '@phlo/ports'
+import { snapshotById } from '../metadata/metadata.js'
 import { numberProperty } from '../metadata/properties.js'
 import type { TableTransaction } from './transaction.js'
 
@@ -67,6 +68,6 @@ async function discardAll(transactions: readonly TableTransaction[]): Promise<vo
 
 /** Has the transaction been committed? Without snapshots of its own nothing tells. */
 function holds(metadata: TableMetadata | undefined, transaction: TableTransaction | undefined): boolean {
-  const ids = new Set(transaction?.snapshotIds)
-  return metadata?.snapshots?.some((snapshot) => ids.has(snapshot['snapshot-id'])) ?? false
+  if (!metadata || !transaction) return false
+  return transaction.snapshotIds.some((id) => snapshotById(metadata, id) !== undefined)
 }

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto'
 import { gunzipSync } from 'node:zlib'
 import type { IcebergSchema, PartitionSpec, Snapshot, TableMetadata } from '@phlo/ports'
 import { invalid, unsupported } from '../invalid.js'
-import { growingListJson } from './growing-list.js'
+import { listOfText, type ListParts, listParts } from './growing-list.js'
+import { scanHistory } from './history-scan.js'
 import { parseJson, serializeJson } from './json.js'
 import { firstPartitionFieldId, specById } from '../partition/partition-spec.js'
 import { type Fail, isInteger, isList, isObject } from './shape.js'
+import { findSnapshot, scannedSnapshots } from './snapshot-index.js'
 import { formatUuid } from '../types/value.js'
 import { checkSpecs, validateMetadata } from './validate.js'
 
@@ -20,15 +22,19 @@ const largestMetadata = 512 * 1024 * 1024
 
 /**
  * Reads a table's metadata file of format version 1, 2 or 3, as JSON or compressed; version 1 comes back in version 2's
- * shape. Throws PHLO_ICEBERG_INVALID with the offending field, PHLO_ICEBERG_UNSUPPORTED for newer versions.
+ * shape. The bytes must not be changed afterwards: snapshots are made of them when they are asked for. Throws PHLO_ICEBERG_INVALID with the offending field, PHLO_ICEBERG_UNSUPPORTED for newer versions.
  * Spec: "Table Metadata Fields", Appendix C.
  */
 export function parseMetadata(bytes: Uint8Array, what: string): TableMetadata {
   const fail: Fail = (problem) => {
     throw invalid(what, problem)
   }
-  const raw = parseJson(metadataText(bytes, what), what)
+  const buffer = inflated(bytes, what)
+  const history = scanHistory(buffer)
+  const raw = parseJson(history?.rest ?? buffer.toString('utf8'), what)
   if (!isObject(raw)) return fail('is no JSON object')
+  if (history?.snapshots) raw['snapshots'] = scannedSnapshots(history.snapshots)
+  if (history?.log) raw['snapshot-log'] = listOfText(history.log, undefined)
   const version = raw['format-version']
   if (!isInteger(version) || version < 1 || version > newestFormatVersion)
     throw unsupported(`${what}: Iceberg format version ${String(version)}`)
@@ -37,7 +43,7 @@ export function parseMetadata(bytes: Uint8Array, what: string): TableMetadata {
   return withMainRef(metadata)
 }
 
-function metadataText(bytes: Uint8Array, what: string): string {
+function inflated(bytes: Uint8Array, what: string): Buffer {
   let buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (buffer[0] === 0x1f && buffer[1] === 0x8b) {
     try {
@@ -46,10 +52,13 @@ function metadataText(bytes: Uint8Array, what: string): string {
       throw invalid(what, 'cannot be decompressed', error)
     }
   }
-  return buffer.toString('utf8')
+  return buffer
 }
 
-/** The bytes of a metadata file, in the form of the table's format version. Spec: Appendix C and E. */
+/**
+ * The bytes of a metadata file, in the form of the table's format version. They must not be changed: the next file of
+ * the table is made with them. Spec: Appendix C and E.
+ */
 export function serializeMetadata(metadata: TableMetadata): Buffer {
   if (metadata['format-version'] !== 1) return jsonWithHistory(metadata)
   // Readers of version 1 look for the current schema and spec by themselves; the lists came later. Sequence numbers are
@@ -67,14 +76,28 @@ export function serializeMetadata(metadata: TableMetadata): Buffer {
 /** The JSON of metadata whose lists of snapshots may be long, and mostly those of an earlier commit. */
 function jsonWithHistory(metadata: TableMetadata): Buffer {
   const parts: Buffer[] = []
+  const lists: { readonly from: number; readonly to: number; readonly written: ListParts['written'] }[] = []
+  let length = 0
+  const push = (part: Buffer) => {
+    parts.push(part)
+    length += part.length
+  }
   for (const [key, value] of Object.entries(metadata)) {
     if (value === undefined) continue
-    const start = `${parts.length === 0 ? '{' : ','}${JSON.stringify(key)}:`
-    if (key === 'snapshots' || key === 'snapshot-log')
-      parts.push(Buffer.from(`${start}[`), growingListJson(value as readonly object[]), Buffer.from(']'))
-    else parts.push(Buffer.from(start + serializeJson(value)))
+    const start = `${length === 0 ? '{' : ','}${JSON.stringify(key)}:`
+    if (key === 'snapshots' || key === 'snapshot-log') {
+      push(Buffer.from(`${start}[`))
+      const from = length
+      const { parts: items, written } = listParts(value as readonly object[])
+      for (const item of items) push(item)
+      lists.push({ from, to: length, written })
+      push(Buffer.from(']'))
+    } else push(Buffer.from(start + serializeJson(value)))
   }
-  return Buffer.concat([...parts, Buffer.from('}')])
+  push(Buffer.from('}'))
+  const bytes = Buffer.concat(parts, length)
+  for (const { from, to, written } of lists) written(bytes.subarray(from, to))
+  return bytes
 }
 
 /** Spec: Appendix E, "Version 2" — reading version 1 metadata for version 2. */
@@ -136,7 +159,7 @@ export function refSnapshot(metadata: TableMetadata, ref: string = mainTableBran
 }
 
 export function snapshotById(metadata: TableMetadata, id: bigint): Snapshot | undefined {
-  return metadata.snapshots?.find((snapshot) => snapshot['snapshot-id'] === id)
+  return findSnapshot(metadata.snapshots ?? [], id)
 }
 
 /**

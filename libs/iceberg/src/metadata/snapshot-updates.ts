@@ -3,34 +3,41 @@ import { failing, type NextMetadata } from './layout-updates.js'
 import { mainTableBranch } from './metadata.js'
 import type { Fail } from './shape.js'
 import { checkRef, checkSnapshot, findCycle } from './validate.js'
+import { appended } from './growing-list.js'
+import { hasChild, hasSnapshot } from './snapshot-index.js'
 
 /**
- * Adds a snapshot; numbers that another commit has used meanwhile are a conflict that is worth another try.
+ * Adds a snapshot; numbers that another commit has used meanwhile are a conflict that is worth another try. Is it the
+ * parent of one that was there before? Then {@link checkAncestry} has to be asked, once all are added.
  * Spec: "Sequence Numbers", "Snapshot Row IDs".
  */
-export function addSnapshot(next: NextMetadata, added: Snapshot): void {
+export function addSnapshot(next: NextMetadata, added: Snapshot): boolean {
   const fail = failing('add-snapshot')
   checkSnapshot(added, fail)
   const { 'sequence-number': sequence = 0, ...unnumbered } = added
   const id = added['snapshot-id']
   const parent = added['parent-snapshot-id']
   const snapshots = next.snapshots ?? []
-  if (snapshots.some((candidate) => candidate['snapshot-id'] === id)) fail(`there is a snapshot ${id} already`)
+  if (hasSnapshot(snapshots, id)) fail(`there is a snapshot ${id} already`)
   if (next['format-version'] === 1) {
     // Version 1 has no sequence numbers: all of its files count as equally old.
-    next.snapshots = [...snapshots, unnumbered]
+    next.snapshots = appended(snapshots, unnumbered)
   } else {
     const last = next['last-sequence-number']
     if (sequence <= last && parent !== undefined)
       throw conflict(`Sequence number ${sequence} is not above the table's ${last}`)
     next['last-sequence-number'] = Math.max(last, sequence)
-    next.snapshots = [...snapshots, added]
-  }
-  if (parent !== undefined && (parent === id || snapshots.some((child) => child['parent-snapshot-id'] === id))) {
-    const parents = next.snapshots.map((item) => [item['snapshot-id'], item['parent-snapshot-id']] as const)
-    if (findCycle(new Map(parents)) !== undefined) fail(`snapshot ${id} would be an ancestor of its own`)
+    next.snapshots = appended(snapshots, added)
   }
   if (next['format-version'] >= 3) advanceRowIds(next, added, fail)
+  return parent !== undefined && (parent === id || hasChild(snapshots, id))
+}
+
+/** Throws PHLO_ICEBERG_INVALID when added snapshots close a circle of ancestors. */
+export function checkAncestry({ snapshots = [] }: NextMetadata): void {
+  const parents = snapshots.map((item) => [item['snapshot-id'], item['parent-snapshot-id']] as const)
+  const cycle = findCycle(new Map(parents))
+  if (cycle !== undefined) failing('add-snapshot')(`snapshot ${cycle} would be an ancestor of its own`)
 }
 
 /** Spec: "Row Lineage" — ids of rows are never given out twice. */
@@ -52,7 +59,7 @@ function conflict(message: string): PhloError {
 export function setRef(next: NextMetadata, name: string, ref: SnapshotRef, now: number): void {
   const fail = failing('set-snapshot-ref')
   const id = ref['snapshot-id']
-  if (!next.snapshots?.some((snapshot) => snapshot['snapshot-id'] === id)) fail(`there is no snapshot ${id}`)
+  if (!hasSnapshot(next.snapshots ?? [], id)) fail(`there is no snapshot ${id}`)
   checkRef(name, ref, fail)
   if (name === mainTableBranch && ref.type !== 'branch') fail(`${name} must be a branch`)
   for (const key of ['min-snapshots-to-keep', 'max-snapshot-age-ms', 'max-ref-age-ms'] as const) {
@@ -62,7 +69,7 @@ export function setRef(next: NextMetadata, name: string, ref: SnapshotRef, now: 
   next.refs = { ...next.refs, [name]: ref }
   if (name !== mainTableBranch || next['current-snapshot-id'] === id) return
   next['current-snapshot-id'] = id
-  next['snapshot-log'] = [...(next['snapshot-log'] ?? []), { 'timestamp-ms': now, 'snapshot-id': id }]
+  next['snapshot-log'] = appended(next['snapshot-log'] ?? [], { 'timestamp-ms': now, 'snapshot-id': id })
 }
 
 export function removeRef(next: NextMetadata, name: string): void {

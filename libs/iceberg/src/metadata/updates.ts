@@ -14,7 +14,14 @@ import { bindSpec, firstPartitionFieldId, specById } from '../partition/partitio
 import { checkNewSchema } from '../schema/schema-checks.js'
 import { checkReferences } from '../schema/schema-references.js'
 import { bindSortOrder } from '../sort/sort-order.js'
-import { addSnapshot, removeRef, removeSnapshots, replaceOfSnapshot, setRef } from './snapshot-updates.js'
+import {
+  addSnapshot,
+  checkAncestry,
+  removeRef,
+  removeSnapshots,
+  replaceOfSnapshot,
+  setRef,
+} from './snapshot-updates.js'
 import { checkFiles } from './validate.js'
 import { withoutProperties } from './properties.js'
 
@@ -37,6 +44,7 @@ export function applyUpdates(
   let addedSchema: number | undefined
   let addedSpec: number | undefined
   let addedOrder: number | undefined
+  let hasNewParent = false
   for (const update of updates) {
     switch (update.action) {
       case 'assign-uuid':
@@ -83,7 +91,7 @@ export function applyUpdates(
         )
         break
       case 'add-snapshot':
-        addSnapshot(next, update.snapshot)
+        hasNewParent = addSnapshot(next, update.snapshot) || hasNewParent
         break
       case 'set-snapshot-ref': {
         const { action: _, 'ref-name': name, ...ref } = update
@@ -143,6 +151,7 @@ export function applyUpdates(
   if (next['table-uuid'] === '' || next.location === '' || next['default-sort-order-id'] < 0) {
     throw invalid('table updates', 'a new table needs a uuid, a location, a schema, a spec and a sort order')
   }
+  if (hasNewParent) checkAncestry(next)
   checkFiles(next, failing('table updates'))
   if (base && next['current-schema-id'] !== base['current-schema-id'])
     checkReferences(next, currentSchema(base), currentSchema(next), failing('set-current-schema'))

@@ -1,5 +1,7 @@
 import type { Snapshot, SnapshotRef, TableMetadata } from '@phlo/ports'
+import { sharedBy } from './growing-list.js'
 import { type Fail, isInteger, isList, isObject, isTextMap } from './shape.js'
+import { hasSnapshot, repeatedId, scannedText, unorderedParents } from './snapshot-index.js'
 import { validateSchema } from '../schema/schema-checks.js'
 
 /**
@@ -100,29 +102,41 @@ function hasSource(field: Record<string, unknown>): boolean {
 }
 
 function checkSnapshots(metadata: TableMetadata, fail: Fail): void {
-  const parents = new Map<bigint, bigint | null | undefined>()
-  for (const snapshot of metadata.snapshots ?? []) {
-    checkSnapshot(snapshot, fail)
-    const id = snapshot['snapshot-id']
-    if (parents.has(id)) fail(`two snapshots have the id ${id}`)
-    parents.set(id, snapshot['parent-snapshot-id'])
-  }
-  const cycle = findCycle(parents)
-  if (cycle !== undefined) fail(`snapshot ${cycle} is an ancestor of its own`)
+  const has = snapshotsChecked(metadata.snapshots ?? [], fail)
   const current = metadata['current-snapshot-id']
   // -1 is how older writers say that there is none.
-  if (current !== undefined && current !== null && current !== -1n && !parents.has(current))
+  if (current !== undefined && current !== null && current !== -1n && !has(current))
     fail('current-snapshot-id names no snapshot')
   for (const [name, ref] of Object.entries(metadata.refs ?? {})) {
-    if (!isObject(ref) || !parents.has(ref['snapshot-id'])) return fail(`ref ${name} names no snapshot`)
+    if (!isObject(ref) || !has(ref['snapshot-id'])) return fail(`ref ${name} names no snapshot`)
     checkRef(name, ref, fail)
   }
-  for (const entry of metadata['snapshot-log'] ?? [])
+  const log = metadata['snapshot-log'] ?? []
+  // What was scanned has the shape.
+  for (const entry of sharedBy(log) ? [] : log)
     if (!isObject(entry) || !isInteger(entry['timestamp-ms']) || typeof entry['snapshot-id'] !== 'bigint')
       fail('an entry of snapshot-log has no time or snapshot')
   for (const entry of metadata['metadata-log'] ?? [])
     if (!isObject(entry) || !isInteger(entry['timestamp-ms']) || typeof entry['metadata-file'] !== 'string')
       fail('an entry of metadata-log has no time or file')
+}
+
+/** Checks the snapshots and who came from whom. Tells which there are. */
+function snapshotsChecked(snapshots: readonly Snapshot[], fail: Fail): (id: bigint) => boolean {
+  const scanned = scannedText(snapshots)
+  const parents = new Map<bigint, bigint | null | undefined>()
+  let repeated = scanned && repeatedId(scanned)
+  // What was scanned has the shape.
+  for (const snapshot of scanned ? [] : snapshots) {
+    checkSnapshot(snapshot, fail)
+    const id = snapshot['snapshot-id']
+    if (parents.has(id)) repeated ??= id
+    parents.set(id, snapshot['parent-snapshot-id'])
+  }
+  if (repeated !== undefined) fail(`two snapshots have the id ${repeated}`)
+  const cycle = findCycle((scanned && unorderedParents(scanned)) ?? parents)
+  if (cycle !== undefined) fail(`snapshot ${cycle} is an ancestor of its own`)
+  return (id) => (scanned ? hasSnapshot(snapshots, id) : parents.has(id))
 }
 
 /** The shape of a snapshot. Spec: "Snapshots". */
