@@ -162,3 +162,5 @@ export {
 } from './maintenance/dangling-deletes.js'
 export { type DeleteGroup, type DeleteRewritePlan, planDeleteRewrite } from './maintenance/delete-rewrite-plan.js'
 export { targetFileSize } from './metadata/properties.js'
+export { type MergedStates, mergeTable } from './merge/merge-table.js'
+export type { MergeConflictKind, ReplayedSnapshot, TableMerge } from './merge/table-merge.js'

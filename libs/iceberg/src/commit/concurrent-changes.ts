@@ -15,10 +15,10 @@ import { deleteColumnIds, DeleteIndex } from '../scan/delete-index.js'
 import { type BoundExpression, bindExpression, type Expression, referencedFields } from '../scan/expression.js'
 import { projectFilter } from '../scan/projection.js'
 import { fileMayMatch, manifestMayMatch, partitionMayMatch } from '../scan/pruning.js'
-import type { AddedPartitions } from './leaving-files.js'
+import type { RowRegion } from './snapshot-change.js'
 
-/** The rows that a check is about: those that may meet a filter, or those of partitions. */
-export type Concerned = { readonly filter: Expression } | { readonly partitions: AddedPartitions }
+/** The rows that a check is about: those that may meet a filter, or those of a region. */
+export type Concerned = { readonly filter: Expression } | { readonly region: RowRegion }
 
 type Operations = ReadonlySet<SnapshotOperation>
 const addsData: Operations = new Set(['append', 'overwrite'])
@@ -54,9 +54,43 @@ export class ConcurrentChanges {
     return this.first(operations, 0, entryStatus.deleted, everything, ({ path }) => paths.has(path))
   }
 
-  /** A delete file that somebody added and that may delete a row of those. */
-  addedDeletes(concerned: Concerned): Promise<DataFile | undefined> {
-    return this.first(addsDeletes, 1, entryStatus.added, concerned)
+  /** A delete file that somebody added and that may delete a row of those; of vectors only where `vectors` says so. */
+  addedDeletes(concerned: Concerned, vectors = true): Promise<DataFile | undefined> {
+    return this.first(addsDeletes, 1, entryStatus.added, concerned, (file) => vectors || !isDeletionVector(file))
+  }
+
+  /** A data file that somebody added and that may hold rows which these deletes would delete. */
+  async addedFor(deletes: readonly DataFile[]): Promise<DataFile | undefined> {
+    if (deletes.length === 0) return undefined
+    // Younger than every data file, whatever their numbers.
+    const index = new DeleteIndex(
+      deletes.map((file) => ({ file, sequenceNumber: 1 })),
+      this.files,
+    )
+    const has = (file: DataFile) => index.of(file, 0).length > 0
+    return this.addedData({ region: { mayBeIn: () => true, has, columns: [...index.equalityColumns] } })
+  }
+
+  /** The newest deletion vector that somebody added for a data file, by its path, and whether that snapshot added rows. */
+  async vectors(): Promise<Map<string, ConcurrentVector>> {
+    const found = new Map<string, ConcurrentVector>()
+    for await (const { file, sequenceNumber, snapshotId } of this.entries(
+      removesData,
+      1,
+      entryStatus.added,
+      everything,
+    )) {
+      const { referencedDataFile: path } = file
+      if (path === undefined || !isDeletionVector(file)) continue
+      const known = found.get(path)
+      const added = this.snapshots.find((snapshot) => snapshot['snapshot-id'] === snapshotId)?.summary?.[
+        'added-records'
+      ]
+      const withRows = added !== undefined || known?.withRows === true
+      const newest = known && known.sequenceNumber > sequenceNumber ? known : { file, sequenceNumber }
+      found.set(path, { ...newest, withRows })
+    }
+    return found
   }
 
   /** A deletion vector that somebody added for one of the data files. */
@@ -107,7 +141,8 @@ export class ConcurrentChanges {
     const filter: BoundExpression =
       'filter' in concerned ? bindExpression(concerned.filter, currentSchema(this.files.metadata)) : { op: 'true' }
     const projected = new Map<number, BoundExpression>()
-    const statistics = new Set([...referencedFields(filter), deleteColumnIds.path])
+    const columns = 'region' in concerned ? (concerned.region.columns ?? []) : referencedFields(filter)
+    const statistics = new Set([...columns, deleteColumnIds.path])
     for (const snapshot of this.snapshots) {
       const id = snapshot['snapshot-id']
       const operation = snapshot.summary?.operation
@@ -118,12 +153,12 @@ export class ConcurrentChanges {
         const wanted = projected.get(manifest.specId) ?? projectFilter(filter, this.files.spec(manifest.specId))
         projected.set(manifest.specId, wanted)
         if (!manifestMayMatch(wanted, manifest.partitions)) continue
-        if ('partitions' in concerned && !concerned.partitions.mayBeIn(manifest)) continue
+        if ('region' in concerned && !concerned.region.mayBeIn(manifest)) continue
         for await (const entry of this.files.entries(manifest, { statistics })) {
           if (entry.status !== status || entry.snapshotId !== id) continue
           if (!partitionMayMatch(wanted, entry.file.partition) || !fileMayMatch(filter, statisticsOf(entry.file)))
             continue
-          if (!('partitions' in concerned) || concerned.partitions.has(entry.file)) yield entry
+          if (!('region' in concerned) || concerned.region.has(entry.file)) yield entry
         }
       }
     }
@@ -135,6 +170,14 @@ export class ConcurrentChanges {
     if (!list) this.lists.set(id, (list = this.files.manifests(snapshot)))
     return list
   }
+}
+
+/** A deletion vector that somebody else added. */
+export interface ConcurrentVector {
+  readonly file: DataFile
+  readonly sequenceNumber: number
+  /** Rows came with it, perhaps new versions of those that it deletes. */
+  readonly withRows: boolean
 }
 
 const everything: Concerned = { filter: { op: 'true' } }

@@ -18,6 +18,15 @@ export interface FileRemoval {
   readonly matches: (file: DataFile, spec: readonly BoundPartitionField[]) => boolean
 }
 
+/** A part of a table's rows, by the files that may hold them. */
+export interface RowRegion {
+  /** False when no file of the manifest may hold one. */
+  readonly mayBeIn: (manifest: ManifestFile) => boolean
+  readonly has: (file: DataFile) => boolean
+  /** Ids of the fields whose statistics `has` looks at. */
+  readonly columns?: readonly number[]
+}
+
 /** How much of what others commit meanwhile stands against a change that removes rows or replaces them. */
 export interface CommitValidation {
   /**
@@ -36,6 +45,15 @@ export interface CommitValidation {
   readonly from?: bigint | null
   /** Data files that new delete files refer to, beside those that the delete files name themselves. */
   readonly referencedPaths?: ReadonlySet<string>
+  /** Where the rows are that the change is about, instead of `filter`. */
+  readonly within?: RowRegion
+  /** Snapshots since `from` that the change was made with knowledge of. */
+  readonly seen?: ReadonlySet<bigint>
+  /**
+   * Data files whose new deletion vectors hold what others deleted meanwhile, too. Given at all, it says that the change
+   * knows every row that it deletes by a vector.
+   */
+  readonly united?: ReadonlySet<string>
 }
 
 /** What a new snapshot does to the one before. */

@@ -73,7 +73,7 @@ export class SnapshotProducer implements Producer {
     const files = new TableFiles(this.store, metadata)
     const filtered = parent ? await this.filter(files, parent, summary) : []
     this.requireRemoved(filtered)
-    if (since) await this.validate(new TableFiles(this.store, since.base), since, filtered)
+    if (since) await this.validate(files, since, filtered)
     const all = [...this.added, ...filtered.map(({ manifest }) => manifest)]
     const merged: ManifestFile[] = []
     for (const kind of [0, 1] as const) {

@@ -9,7 +9,16 @@ export const summaryKeys = {
   stagedAs: 'wap.id',
   publishedAs: 'published-wap-id',
   sourceSnapshot: 'source-snapshot-id',
+  /** Ids of the fields by which rows were merged. Phlo's own. */
+  mergeKeys: 'phlo.merge-keys',
+  /** `table` or `partitions`: which rows were replaced, also where there were none. Phlo's own. */
+  replaces: 'phlo.replaces',
 } as const
+
+/** Does the summary's entry count what the snapshot did? */
+export function isCount(key: string): boolean {
+  return /^(added|deleted|removed|total|changed)-/.test(key)
+}
 
 class DeleteCounts {
   positionFiles = 0

@@ -46,7 +46,8 @@ export class ChangeValidation {
         ...(from !== undefined && { snapshot: from }),
       })
     }
-    return new ConcurrentChanges(files, between)
+    const unseen = between.filter((snapshot) => !validation.seen?.has(snapshot['snapshot-id']))
+    return new ConcurrentChanges(files, unseen)
   }
 
   /** `removed` are the data files that leave with the change. */
@@ -56,14 +57,16 @@ export class ChangeValidation {
     const { validation = {}, replacePartitions, remove, add } = this.change
     const { isolation = 'serializable', filter = { op: 'true' } } = validation
     if (isolation === 'none') return
-    const concerned: Concerned = replacePartitions ? { partitions: new AddedPartitions(add, files) } : { filter }
+    const { within, united } = validation
+    const region = within ?? (replacePartitions ? new AddedPartitions(add, files) : undefined)
+    const concerned: Concerned = region ? { region } : { filter }
     if (isolation === 'serializable')
       refuse(await concurrent.addedData(concerned), 'added rows that the change had to see')
     const byRule = replacePartitions === true || remove !== undefined
     if (byRule) refuse(await concurrent.removedData(concerned), 'removed files that the change is about')
     // New versions of rows must not bring back what others deleted.
     if (byRule || (this.addsDeletes && this.addsData))
-      refuse(await concurrent.addedDeletes(concerned), 'deleted rows that the change is about')
+      refuse(await concurrent.addedDeletes(concerned, united === undefined), 'deleted rows that the change is about')
     refuse(
       await concurrent.deletedFrom(removed, filter, { ignoreEqualityDeletes: false }),
       'deleted rows of a file that the change replaces',
@@ -81,6 +84,7 @@ export class ChangeValidation {
     if (referenced.size > 0)
       refuse(await concurrent.removedOf(referenced, !this.addsData), 'removed a file of which the change deletes rows')
     const covered = new Set(deletes.filter(isDeletionVector).map(({ referencedDataFile: path }) => path as string))
+    for (const path of this.change.validation?.united ?? []) covered.delete(path)
     if (covered.size > 0)
       refuse(await concurrent.addedVector(covered), 'deleted rows of a file of which the change deletes rows')
   }

@@ -35,6 +35,8 @@ export function snapshotsBetween(
   for (const snapshot of ancestors(metadata, newer)) {
     if (snapshot['snapshot-id'] === older) return between
     between.push(snapshot)
+    // The older one itself may have expired.
+    if (older !== undefined && snapshot['parent-snapshot-id'] === older) return between
   }
   return older === undefined && (between.at(-1)?.['parent-snapshot-id'] ?? undefined) === undefined
     ? between

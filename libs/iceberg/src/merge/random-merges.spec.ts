@@ -1,0 +1,258 @@
+import { MemoryObjectStore } from '@phlo/ports/testing'
+import { describe, expect, it } from '@jest/globals'
+import fc from 'fast-check'
+import { summaryKeys } from '../commit/snapshot-summary.js'
+import { currentSchema } from '../metadata/metadata.js'
+import { DivergingTable, FileContents, type RowVersion } from '../testing/diverging-table.js'
+import { mergeTable } from './merge-table.js'
+
+const parts = 3
+const values = 4
+const keys = 60
+
+const kinds = [
+  'append',
+  'append',
+  'append',
+  'overwrite-partition',
+  'delete',
+  'delete',
+  'delete-by-value',
+  'update',
+  'merge',
+  'compact',
+  'expire',
+  'column',
+  'property',
+] as const
+
+interface Step {
+  readonly kind: (typeof kinds)[number]
+  readonly part: number
+  readonly value: number
+  readonly key: number
+  readonly pick: number
+  readonly mode: 'copy' | 'mark'
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom(...kinds),
+  part: fc.nat({ max: parts - 1 }),
+  value: fc.nat({ max: values - 1 }),
+  key: fc.nat({ max: keys - 1 }),
+  pick: fc.nat({ max: 1000 }),
+  mode: fc.constantFrom('copy', 'mark'),
+})
+
+const scenario = fc.record({
+  version: fc.constantFrom<2 | 3>(2, 3),
+  isolation: fc.constantFrom('serializable', 'snapshot'),
+  base: fc.array(step, { minLength: 1, maxLength: 4 }),
+  source: fc.array(step, { minLength: 1, maxLength: 3 }),
+  target: fc.array(step, { maxLength: 3 }),
+})
+
+/** What a plain implementation of a table holds, and what was done to its rows. */
+class Side {
+  readonly table: DivergingTable
+  rows: readonly RowVersion[]
+  readonly done: Step['kind'][] = []
+  /** Versions that others took the place of. */
+  readonly replaced = new Set<string>()
+  readonly removed = new Set<string>()
+  /** Partitions that were replaced, or of which rows were deleted by what they hold. */
+  readonly swept = new Set<number>()
+  merged = false
+  private readonly name: string
+  private count = 0
+
+  constructor(name: string, table: DivergingTable, rows: readonly RowVersion[] = []) {
+    this.name = name
+    this.table = table
+    this.rows = rows
+  }
+
+  fork(name: string): Side {
+    return new Side(name, this.table.fork(), this.rows)
+  }
+
+  async take(item: Step): Promise<void> {
+    if (await this.perform(item)) this.done.push(item.kind)
+  }
+
+  private async perform({ kind, part, value, key, pick, mode }: Step): Promise<boolean> {
+    const { table } = this
+    const named = pick % 2 === 0
+    switch (kind) {
+      case 'append': {
+        const added = this.fresh(part, key, value, 1 + (pick % 3))
+        await table.append(added)
+        return this.became([...this.rows, ...added])
+      }
+      case 'overwrite-partition': {
+        const added = this.fresh(part, key, value, 1 + (pick % 3))
+        await table.append(added, { replacePartitions: true })
+        this.swept.add(part)
+        return this.became([...this.rows.filter((row) => row.part !== part), ...added])
+      }
+      case 'delete': {
+        const matches = (row: RowVersion) => row.part === part && row.value === value
+        if (!(await table.replaceRows(matches, [], mode, { named }))) return false
+        this.swept.add(part)
+        return this.became(this.rows.filter((row) => !matches(row)))
+      }
+      case 'delete-by-value': {
+        await table.write({ add: [table.contents.equalityDeletes(part, value)] })
+        this.swept.add(part)
+        return this.became(this.rows.filter((row) => row.part !== part || row.value !== value))
+      }
+      case 'update': {
+        const leaving = this.rows.filter((row) => row.part === part && row.value === value)
+        if (leaving.length === 0) return false
+        const ids = new Set(leaving.map(({ id }) => id))
+        const added = leaving.map((row) => this.next({ ...row, value: (value + 1) % values }))
+        await table.replaceRows(({ id }) => ids.has(id), added, mode, { named })
+        for (const id of ids) this.replaced.add(id)
+        this.swept.add(part)
+        return this.became([...this.rows.filter(({ id }) => !ids.has(id)), ...added])
+      }
+      case 'merge': {
+        const coming = new Set(Array.from({ length: 1 + (pick % 3) }, (_, index) => (key + index) % keys))
+        const added = [...coming].map((each) => this.next({ key: each, value, part: each % parts }))
+        const leaving = this.rows.filter((row) => coming.has(row.key))
+        await table.replaceRows((row) => coming.has(row.key), added, mode, {
+          named,
+          summary: { [summaryKeys.mergeKeys]: '1' },
+        })
+        for (const { id } of leaving) this.replaced.add(id)
+        this.merged = true
+        return this.became([...this.rows.filter((row) => !coming.has(row.key)), ...added])
+      }
+      case 'compact':
+        return table.compact(part)
+      case 'expire':
+        return table.expire(1 + (pick % 2))
+      case 'column':
+        await table
+          .change((transaction) =>
+            transaction.updateSchema((schema) => schema.addColumn(`c${pick % 3}`, pick % 2 ? 'int' : 'string')),
+          )
+          .catch(() => undefined)
+        return true
+      case 'property':
+        await table.change((transaction) => transaction.setProperties({ [`p${pick % 4}`]: String(value) }))
+        return true
+    }
+  }
+
+  private fresh(part: number, key: number, value: number, count: number): RowVersion[] {
+    return Array.from({ length: count }, (_, index) =>
+      this.next({ key: (key + index) % keys, value: (value + index) % values, part }),
+    )
+  }
+
+  private next(row: Omit<RowVersion, 'id'>): RowVersion {
+    return { key: row.key, value: row.value, part: row.part, id: `${this.name}${this.count++}` }
+  }
+
+  private became(rows: readonly RowVersion[]): boolean {
+    const stays = new Set(rows.map(({ id }) => id))
+    for (const { id } of this.rows) if (!stays.has(id)) this.removed.add(id)
+    this.rows = rows
+    return true
+  }
+
+  added(base: Side): RowVersion[] {
+    const known = new Set(base.rows.map(({ id }) => id))
+    return this.rows.filter(({ id }) => !known.has(id))
+  }
+}
+
+const idsOf = (rows: readonly { readonly id: string }[]) => rows.map(({ id }) => id).sort()
+
+/** Why the rules forbid a merge, if they do. */
+function forbidden(base: Side, target: Side, source: Side): string | undefined {
+  for (const id of source.removed)
+    if (target.removed.has(id) && (source.replaced.has(id) || target.replaced.has(id))) return `both changed ${id}`
+  if (!source.merged && !target.merged) return undefined
+  const ours = new Set(target.added(base).map(({ key }) => key))
+  const twice = source.added(base).find(({ key }) => ours.has(key))
+  return twice && `both added the key ${twice.key}`
+}
+
+/** So that nobody believes in what was never tried. */
+const mustHappen = [
+  'same',
+  'rebased',
+  'conflict: rows',
+  'conflict: keys',
+  'conflict: schema',
+  'conflict: properties',
+  'conflict: history',
+  'conflict: row-lineage',
+  'append beside append',
+  'append beside delete',
+  'append beside compact',
+  'compact beside append',
+  'delete beside append',
+  'delete beside delete',
+  'overwrite-partition beside overwrite-partition',
+  'merge beside merge',
+  'update beside append',
+  'append beside expire',
+  'expire beside append',
+]
+
+describe('any two states that came from one', () => {
+  it('are merged to the rows of both, or not at all', async () => {
+    const outcomes = new Map<string, number>()
+    const count = (what: string) => outcomes.set(what, (outcomes.get(what) ?? 0) + 1)
+    await fc.assert(
+      fc.asyncProperty(scenario, async ({ version, isolation, ...steps }) => {
+        const contents = new FileContents(new MemoryObjectStore())
+        const levels = ['delete', 'update', 'merge'].map(
+          (kind) => [`write.${kind}.isolation-level`, isolation] as const,
+        )
+        const base = new Side('b', DivergingTable.create(contents, version, Object.fromEntries(levels)))
+        for (const item of steps.base) await base.take(item)
+        const [source, target] = [base.fork('s'), base.fork('t')]
+        for (const item of steps.source) await source.take(item)
+        for (const item of steps.target) await target.take(item)
+        const stored = await keysOf(contents)
+        const merge = await mergeTable(contents.store, {
+          base: base.table.metadata,
+          target: target.table.metadata,
+          source: source.table.metadata,
+        })
+        count(merge.outcome === 'conflict' ? `conflict: ${merge.kind}` : merge.outcome)
+        if (merge.outcome === 'conflict') {
+          expect(await keysOf(contents)).toEqual(stored)
+          return
+        }
+        if (merge.outcome === 'rebased') target.table.apply(merge.requirements, merge.updates)
+        const gone = new Set([...source.removed, ...target.removed])
+        const expected = [...base.rows, ...source.added(base), ...target.added(base)].filter(({ id }) => !gone.has(id))
+        const found = await contents.live(target.table.metadata)
+        expect(idsOf(found.map(({ row }) => row))).toEqual(idsOf(expected))
+        expect(forbidden(base, target, source)).toBeUndefined()
+        if (version === 3) {
+          const rowIds = found.map(({ rowId }) => rowId)
+          expect(new Set(rowIds).size).toBe(rowIds.length)
+          expect(target.table.metadata['next-row-id']).toBeGreaterThan(Math.max(-1, ...(rowIds as number[])))
+        }
+        const names = currentSchema(target.table.metadata).fields.map(({ name }) => name)
+        for (const side of [source, base])
+          for (const { name } of currentSchema(side.table.metadata).fields) expect(names).toContain(name)
+        for (const kind of source.done) for (const other of target.done) count(`${kind} beside ${other}`)
+      }),
+      { numRuns: 1000 },
+    )
+    for (const what of mustHappen) expect([what, outcomes.get(what) ?? 0]).not.toEqual([what, 0])
+  }, 240_000)
+})
+
+async function keysOf({ store }: FileContents): Promise<string[]> {
+  const found: string[] = []
+  for await (const { key } of store.list('')) found.push(key)
+  return found
+}
