@@ -3,7 +3,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, it } from '@jest/globals'
 import type { Catalog, ObjectStore } from '@phlo/ports'
-import { catalogContract, MemoryObjectStore } from '@phlo/ports/testing'
+import { catalogContract, MemoryObjectStore, versionedCatalogContract } from '@phlo/ports/testing'
 import { LocalObjectStore } from '@phlo/storage-local'
 import { EmbeddedCatalog } from './embedded-catalog.js'
 
@@ -11,7 +11,7 @@ const stores = new WeakMap<Catalog, ObjectStore>()
 const folders: string[] = []
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))))
 
-async function open(store: ObjectStore): Promise<Catalog> {
+async function open(store: ObjectStore): Promise<EmbeddedCatalog> {
   const catalog = await EmbeddedCatalog.open(store)
   stores.set(catalog, store)
   return catalog
@@ -19,11 +19,9 @@ async function open(store: ObjectStore): Promise<Catalog> {
 
 const reopen = (catalog: Catalog) => open(stores.get(catalog) as ObjectStore)
 
-catalogContract('embedded in memory', { create: () => open(new MemoryObjectStore()), reopen }, { describe, it })
-
-catalogContract(
-  'embedded in a local folder',
-  {
+const fixtures = {
+  'embedded in memory': { create: () => open(new MemoryObjectStore()), reopen },
+  'embedded in a local folder': {
     create: async () => {
       const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-catalog-'))
       folders.push(folder)
@@ -31,5 +29,9 @@ catalogContract(
     },
     reopen,
   },
-  { describe, it },
-)
+}
+
+for (const [name, fixture] of Object.entries(fixtures)) {
+  catalogContract(name, fixture, { describe, it })
+  versionedCatalogContract(name, fixture, { describe, it })
+}

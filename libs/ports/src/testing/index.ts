@@ -1,3 +1,4 @@
+export type { CatalogFixture } from './catalog-cases.js'
 export { catalogContract } from './catalog-contract.js'
 export {
   type CheckCase,
@@ -15,3 +16,4 @@ export type { TestRunner } from './runner.js'
 export { sourceContract, type SourceFixture } from './source-contract.js'
 export { stateStoreContract } from './state-store-contract.js'
 export { type BrokenProject, transformerContract } from './transformer-contract.js'
+export { versionedCatalogContract } from './versioned-catalog-contract.js'
