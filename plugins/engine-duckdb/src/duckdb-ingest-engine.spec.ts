@@ -276,7 +276,10 @@ describe('ingestion of JSON', () => {
     expect(await lake.rows("SELECT tags[2] AS tag, place.city AS city, counts['x']::INT AS x FROM bronze.t")).toEqual([
       { tag: 'b', city: 'Rome', x: 1 },
     ])
-    expect((await quarantined()).map(({ rules }) => rules)).toEqual([['tags[] required'], ['place.city required']])
+    expect((await quarantined()).map(({ rules }) => rules)).toEqual([
+      ['tags.element required'],
+      ['place.city required'],
+    ])
   })
 
   it('takes in rows of a program, with dates and bigints', async () => {

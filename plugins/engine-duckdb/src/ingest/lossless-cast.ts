@@ -166,31 +166,6 @@ function nestedFromTyped(raw: string, from: string, to: IcebergType): Cast | und
   return sameKind ? { sql: tryCast(raw, duckdbType(to)), identity: false } : undefined
 }
 
-/** Conditions that required fields within a nested column are not NULL. */
-export function nestedConditions(
-  expression: string,
-  type: IcebergType,
-  path: string,
-): { readonly path: string; readonly sql: string }[] {
-  if (isStruct(type)) {
-    return type.fields.flatMap((field) => {
-      const inner = `${expression}."${field.name.replaceAll('"', '""')}"`
-      const innerPath = `${path}.${field.name}`
-      const own = field.required ? [{ path: innerPath, sql: `(${expression} IS NULL OR ${inner} IS NOT NULL)` }] : []
-      return [...own, ...nestedConditions(inner, field.type, innerPath)]
-    })
-  }
-  if (isList(type) && type['element-required']) {
-    return [{ path: `${path}[]`, sql: `coalesce(len(${expression}) = list_count(${expression}), TRUE)` }]
-  }
-  if (isMap(type) && type['value-required']) {
-    return [
-      { path: `${path}{}`, sql: `coalesce(cardinality(${expression}) = list_count(map_values(${expression})), TRUE)` },
-    ]
-  }
-  return []
-}
-
 /** The type in words, for messages. */
 export function typeInWords(type: IcebergType): string {
   return formatType(type)

@@ -2,7 +2,8 @@ import { type ColumnSchema, type PartitionInterval, PhloError, type RowSchema } 
 import { columnPredicates } from '@phlo/schema'
 import { duckdbDialect, identifier, literal } from '../duckdb-dialect.js'
 import { duckdbType } from '../duckdb-types.js'
-import { losslessCast, nestedConditions, type SourceType, typeInWords } from './lossless-cast.js'
+import { requiredFields } from '../tables/required-fields.js'
+import { losslessCast, type SourceType, typeInWords } from './lossless-cast.js'
 import type { Scan } from './scan.js'
 
 /**
@@ -163,7 +164,7 @@ function planColumn(column: ColumnSchema, type: SourceType | undefined, source: 
 
 /** What makes a column's value usable at all, as a filter over the cast columns. */
 function validity({ column, name, identity }: PlannedColumn, index: number): string[] {
-  const nested = nestedConditions(name, column.type, column.name).map(({ sql }) => sql)
+  const nested = requiredFields(name, column.type, column.name).map(({ holds }) => holds)
   if (column.required) return [`${name} IS NOT NULL`, ...nested]
   return identity ? nested : [`(${name} IS NOT NULL OR _phlo_null_${index})`, ...nested]
 }
@@ -196,11 +197,11 @@ function conditionsOf(planned: PlannedColumn, index: number): Condition[] {
       holds: `(${name} IS NOT NULL OR ${raw} IS NULL)`,
     })
   }
-  for (const { path, sql } of nestedConditions(name, column.type, column.name)) {
+  for (const { path, holds } of requiredFields(name, column.type, column.name)) {
     conditions.push({
       rule: `${path} required`,
       reason: literal(`${path} must not be null or of another type`),
-      holds: sql,
+      holds,
     })
   }
   for (const { rule, description, passes } of rules(planned)) {
