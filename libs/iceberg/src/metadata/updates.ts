@@ -23,7 +23,7 @@ import {
   setRef,
 } from './snapshot-updates.js'
 import { checkFiles } from './validate.js'
-import { withoutProperties } from './properties.js'
+import { numberProperty, withoutProperties } from './properties.js'
 
 /** Older entries of `metadata-log` fall out; the property is Iceberg's own. */
 const defaultPreviousVersions = 100
@@ -171,14 +171,18 @@ export function applyUpdates(
     if (order) bindSortOrder(order, currentSchema(next))
   }
   if (options.previousLocation !== undefined && base) {
-    const kept = Number(next.properties?.['write.metadata.previous-versions-max'] ?? defaultPreviousVersions)
     next['metadata-log'] = [
       ...(base['metadata-log'] ?? []),
       { 'timestamp-ms': base['last-updated-ms'], 'metadata-file': options.previousLocation },
-    ].slice(-Math.max(1, kept))
+    ].slice(-keptPreviousVersions(next))
   }
   next['last-updated-ms'] = now
   return next
+}
+
+/** How many earlier metadata files `metadata-log` names. Spec: table property `write.metadata.previous-versions-max`. */
+export function keptPreviousVersions(metadata: TableMetadata): number {
+  return Math.max(1, numberProperty(metadata, 'write.metadata.previous-versions-max', defaultPreviousVersions))
 }
 
 /** Spec: Appendix E. A new table may be of any version; later there is no way back. */

@@ -12,12 +12,15 @@ import type { MaintainedTable } from '../maintenance/maintained-table.js'
 import { parseMetadata, serializeMetadata } from '../metadata/metadata.js'
 import { checkRequirements } from '../metadata/requirements.js'
 import { applyUpdates } from '../metadata/updates.js'
+import { emptyOldVersions, longestWait, versionOf } from './old-versions.js'
 
 /** After so many lost races in a row something else is wrong. */
 const mostAttempts = 100
 
 interface Version {
   readonly number: number
+  /** Milliseconds since 1970. */
+  readonly readAt: number
   readonly key: string
   readonly metadata: TableMetadata
 }
@@ -50,15 +53,19 @@ export class TableFolder implements MaintainedTable {
 
   async commit(requirements: readonly TableRequirement[], updates: readonly TableUpdate[]): Promise<TableMetadata> {
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
-      const { number, key, metadata } = await this.newest()
+      const { number, key, metadata, readAt } = await this.newest()
       checkRequirements(metadata, requirements, this.folder)
       const previousLocation = this.store.uri(key)
       const next = applyUpdates(metadata, updates, { now: Date.now(), previousLocation })
       if (next.location !== metadata.location)
         throw new PhloError('PHLO_UNSUPPORTED', 'A table that is kept in its own folder cannot be moved')
-      if (await this.put(number + 1, serializeMetadata(next))) {
+      const bytes = serializeMetadata(next)
+      // What has been away for so long may meet numbers that were given back.
+      if (Date.now() - readAt > longestWait) continue
+      if (await this.put(number + 1, bytes)) {
         await this.hint(number + 1)
-        this.last = { number: number + 1, key: this.key(number + 1), metadata: next }
+        this.last = { number: number + 1, key: this.key(number + 1), metadata: next, readAt: Date.now() }
+        await emptyOldVersions(this.store, this.prefix, this.last)
         return next
       }
     }
@@ -94,10 +101,14 @@ export class TableFolder implements MaintainedTable {
 
   private async newest(): Promise<Version> {
     let found = await this.read(await this.hinted())
-    found ??= await this.read(await this.listed())
-    if (!found) throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table in ${this.folder}`)
-    for (let next: Version | undefined = found; next; next = await this.read(found.number + 1)) found = next
-    return found
+    if (found === undefined || found === 'emptied') found = await this.read(await this.listed())
+    while (found !== undefined && found !== 'emptied') {
+      const next = await this.read(found.number + 1)
+      if (next === undefined) return found
+      // The hint is far too old when what follows was done away with.
+      found = next === 'emptied' ? await this.read(await this.listed()) : next
+    }
+    throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table in ${this.folder}`)
   }
 
   private async hinted(): Promise<number | undefined> {
@@ -108,34 +119,40 @@ export class TableFolder implements MaintainedTable {
 
   /** The highest version whose file is there. */
   private async listed(): Promise<number | undefined> {
-    const prefix = `${this.folder}/metadata/v`
     let highest: number | undefined
-    for await (const { key } of this.store.list(prefix)) {
-      const number = /^(\d{1,15})(\.gz)?\.metadata\.json(\.gz)?$/.exec(key.slice(prefix.length))?.[1]
-      if (number !== undefined && (highest === undefined || Number(number) > highest)) highest = Number(number)
+    for await (const { key } of this.store.list(this.prefix)) {
+      const number = versionOf(key, this.prefix)
+      if (number !== undefined && (highest === undefined || number > highest)) highest = number
     }
     return highest
   }
 
-  /** The version, `undefined` when it is not there. Versions never change. */
-  private async read(number: number | undefined): Promise<Version | undefined> {
+  /** The version, `undefined` when it is not there. Versions never change, but that old ones may be emptied. */
+  private async read(number: number | undefined): Promise<Version | 'emptied' | undefined> {
     if (number === undefined) return undefined
-    if (number === this.last?.number) return this.last
+    const readAt = Date.now()
+    if (number === this.last?.number && readAt - this.last.readAt < longestWait) return this.last
     for (const ending of ['.metadata.json', '.gz.metadata.json', '.metadata.json.gz']) {
       const key = `${this.folder}/metadata/v${number}${ending}`
       const object = await this.store.get(key)
       if (!object) continue
+      if (object.bytes.length === 0) return 'emptied'
       const metadata = parseMetadata(object.bytes, key)
       if (this.store.key(metadata.location.replace(/\/$/, '')) !== this.folder)
         throw invalid(key, `is the metadata of a table at ${metadata.location}`)
-      this.last = { number, key, metadata }
+      this.last = { number, key, metadata, readAt }
       return this.last
     }
     return undefined
   }
 
   private key(number: number): string {
-    return `${this.folder}/metadata/v${number}.metadata.json`
+    return `${this.prefix}${number}.metadata.json`
+  }
+
+  /** Of the names of metadata files, up to the version's number. */
+  private get prefix(): string {
+    return `${this.folder}/metadata/v`
   }
 
   private get hintKey(): string {
