@@ -285,7 +285,8 @@ class Ingestion {
             files,
           )
         : { add: [] }
-    return { ...taken, files, change, duplicates: valid - rowsIn(files) }
+    const mergedBy = strategy.key.flatMap((column) => findField(currentSchema(metadata), column)?.id ?? [])
+    return { ...taken, files, change: { ...change, mergedBy }, duplicates: valid - rowsIn(files) }
   }
 
   /** The valid rows once more, in the source's order, and of each key the one to keep. */

@@ -78,6 +78,13 @@ export interface SnapshotChange {
   readonly replacePartitions?: boolean
   /** False for a fast append: no small manifests are merged, whatever the table's properties say. Default true. */
   readonly mergeManifests?: boolean
+  /**
+   * Told to whoever merges the snapshot with others later: that it replaced rows whatever they were, of the whole table or
+   * of partitions, also where there were none.
+   */
+  readonly replaces?: 'table' | 'partitions'
+  /** Told in the same way: ids of the fields by whose values rows were merged into the table. */
+  readonly mergedBy?: readonly number[]
   /** Which changes of others stand against this one. Without it, none against an append. */
   readonly validation?: CommitValidation
   /** Default: by what is added and removed. `replace` is for a rewrite of the same rows. Spec: "Snapshots", `operation`. */

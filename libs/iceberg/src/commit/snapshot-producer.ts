@@ -105,6 +105,8 @@ export class SnapshotProducer implements Producer {
         operation,
         ...change.summary,
         ...(change.stagedAs !== undefined && { [summaryKeys.stagedAs]: change.stagedAs }),
+        ...(change.replaces && { [summaryKeys.replaces]: change.replaces }),
+        ...(change.mergedBy && change.mergedBy.length > 0 && { [summaryKeys.mergeKeys]: change.mergedBy.join(',') }),
         ...(change.replacePartitions && { [summaryKeys.replacePartitions]: 'true' }),
         ...summary.counts(parent),
       },

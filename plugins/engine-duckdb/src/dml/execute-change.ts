@@ -220,7 +220,7 @@ export class ChangeExecution {
     try {
       const { alias, table: name } = statement.target
       const changed: ChangedTable = { table: name, metadata, from: target.from(alias), alias: alias ?? name.name }
-      const { rows, ranges, copies } = await this.changedRows(statement, changed, parts)
+      const { rows, ranges, copies, mergedBy } = await this.changedRows(statement, changed, parts)
       const composed = this.composer.compose(rows)
       const condition = await targetFilter(this.connection, composed, target.database, metadata)
       const exact =
@@ -257,6 +257,7 @@ export class ChangeExecution {
       const snapshotId = await table.transaction.addSnapshot({
         add: staged.add,
         removePaths,
+        ...(mergedBy && { mergedBy }),
         validation: {
           isolation: isolationLevel(metadata, statement.kind),
           referencedPaths: staged.referencedPaths,
@@ -286,6 +287,7 @@ export class ChangeExecution {
     readonly rows: SqlPart
     readonly ranges?: Expression | undefined
     readonly copies?: MergeCopies | undefined
+    readonly mergedBy?: readonly number[]
   }> {
     if (statement.kind === 'update') return { rows: updatedRows(this.composer, statement, changed) }
     if (statement.kind === 'delete') return { rows: deletedRows(statement, changed) }
@@ -295,6 +297,10 @@ export class ChangeExecution {
       rows: mergedRows(this.composer, statement, changed, source),
       ranges: await keyRanges(this.connection, this.composer, statement, keys, source),
       copies: mergeCopies(statement, changed, source, keys, expressions),
+      // What the source does not match may be anywhere.
+      ...(!statement.clauses.some(({ when }) => when === 'not-matched-by-source') && {
+        mergedBy: keys.map(({ field }) => field.id),
+      }),
     }
   }
 

@@ -27,7 +27,8 @@ export const everyFile: FileRemoval = { mayHold: () => true, matches: () => true
 
 /** The change in which files make room whatever they hold by then: nobody has read them, so the last writer wins. */
 export function replacing(files: FileRemoval): Partial<SnapshotChange> {
-  return { remove: files, validation: { isolation: 'none' } }
+  const replaces = files === everyFile ? 'table' : 'partitions'
+  return { remove: files, replaces, validation: { isolation: 'none' } }
 }
 
 /** Starts a transaction on the table at the branch, new when there is none. */
