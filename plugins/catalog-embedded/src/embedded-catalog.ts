@@ -34,6 +34,7 @@ import { MetadataFiles } from './metadata-files.js'
 import { refInfo, RefChanges } from './ref-changes.js'
 import { RefStore, unknownAuthor } from './ref-store.js'
 import { namespaceKey, parseKey, tableKey } from './table-keys.js'
+import { TableRebases } from './table-rebases.js'
 import { catalogDiff } from './tree-diff.js'
 import { Tree } from './tree.js'
 
@@ -79,9 +80,8 @@ export class EmbeddedCatalog implements VersionedCatalog {
     this.writer = new BranchWriter(this.commits, this.refs)
     this.changes = new RefChanges(this.refs, this.history)
     const { commits, refs, tree, history, maker, writer } = this
-    this.merging = new Merging({ commits, refs, tree, history, maker, writer }, () => async () => ({
-      reason: 'both sides changed it',
-    }))
+    const parts = { commits, refs, tree, history, maker, writer }
+    this.merging = new Merging(parts, () => new TableRebases(store, this.files))
   }
 
   /**

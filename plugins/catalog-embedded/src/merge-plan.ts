@@ -37,6 +37,9 @@ export interface MergePlan {
   readonly namespaces: readonly NamespaceMerge[]
 }
 
+/** Tables that both sides changed are looked at in this many at once: each may read many manifests. */
+const decidedAtOnce = 64
+
 /** What happens to one key. */
 interface Decision {
   readonly difference: TreeDifference
@@ -63,7 +66,11 @@ export async function planMerge(
     const strategy = strategies.get(key) ?? options.strategy ?? 'rebase'
     return { difference, ...(await settle(strategy, difference, mine, rebase)) }
   }
-  const decisions = (await Promise.all(theirs.map(decide))).filter((decision) => decision !== undefined)
+  const decisions: Decision[] = []
+  for (let start = 0; start < theirs.length; start += decidedAtOnce) {
+    const some = await Promise.all(theirs.slice(start, start + decidedAtOnce).map(decide))
+    decisions.push(...some.filter((decision) => decision !== undefined))
+  }
   refuseSecondNames(decisions, ours)
   await refuseHomeless(tree, target, decisions)
   const taken = decisions.filter(({ outcome }) => outcome === 'taken' || outcome === 'rebased')

@@ -6,9 +6,9 @@ import type { CommitObject } from './commit-object.js'
 import type { CommitStore } from './commit-store.js'
 import { commonAncestor } from './common-ancestor.js'
 import type { History } from './history.js'
-import { type MergePlan, planMerge, type Rebase, refuseConflicts } from './merge-plan.js'
-import type { RefStore } from './ref-store.js'
-import { unknownAuthor } from './ref-store.js'
+import { type MergePlan, planMerge, refuseConflicts } from './merge-plan.js'
+import { type RefStore, unknownAuthor } from './ref-store.js'
+import type { TableRebases } from './table-rebases.js'
 import type { Root, Tree } from './tree.js'
 
 /** What a merge, a cherry-pick or a revert does to one state of its target. */
@@ -29,24 +29,24 @@ interface Parts {
 /** Merges, cherry-picks and reverts: three-way all of them, and they differ in what counts as base and source. */
 export class Merging {
   private readonly parts: Parts
-  private readonly newRebase: () => Rebase
+  private readonly newRebases: () => TableRebases
 
-  /** `newRebase` makes, for each merge, what brings two changes of one table together. */
-  constructor(parts: Parts, newRebase: () => Rebase) {
+  /** `newRebases` makes, for each merge, what brings two changes of one table together. */
+  constructor(parts: Parts, newRebases: () => TableRebases) {
     this.parts = parts
-    this.newRebase = newRebase
+    this.newRebases = newRebases
   }
 
   async merge(from: string, into: string, options: MergeOptions & { fastForward?: boolean }): Promise<MergeResult> {
     const { commits, history, maker, writer } = this.parts
     const source = await history.resolve(from)
     const words = { message: `Merge ${from} into ${into}`, ...options }
-    const rebase = this.newRebase()
+    const rebases = this.newRebases()
     const look = async (target: CommitObject): Promise<Attempt> => {
       requireTarget(into, target, options)
       const base = await commonAncestor(commits, source, target)
       const sides = { base: base?.root, target: target.root, source: source.root }
-      return { base, plan: await planMerge(this.parts.tree, sides, options, rebase) }
+      return { base, plan: await planMerge(this.parts.tree, sides, options, rebases.rebase) }
     }
     const mayForward = options.fastForward ?? options.properties === undefined
     const forwards = (target: CommitObject, { base }: Attempt) =>
@@ -54,21 +54,21 @@ export class Merging {
     if (options.dryRun) {
       const target = await history.resolve(into)
       const attempt = await look(target)
+      await rebases.discard()
       return result(target.id, attempt, forwards(target, attempt))
     }
     return writer.advance(into, async (target) => {
       const attempt = await look(target)
       const { base, plan } = attempt
-      refuseConflicts(plan, `${from} cannot be merged into ${into}`)
+      await refuse(plan, rebases, `${from} cannot be merged into ${into}`)
       const said = { action: 'merge' as const, message: words.message, author: words.author ?? unknownAuthor }
       if (base?.id === source.id) return { ...said, result: result(target.id, attempt, false) }
       if (forwards(target, attempt)) return { ...said, to: source, result: result(source.id, attempt, true) }
       const parents = [target, source] as const
+      const { edits, files } = rebases.write(plan.edits)
       const to =
-        base?.id === target.id
-          ? maker.withTree(parents, source.root, words)
-          : await maker.edited(parents, plan.edits, words)
-      return { ...said, to, result: result(to.commit.id, attempt, false) }
+        base?.id === target.id ? maker.withTree(parents, source.root, words) : await maker.edited(parents, edits, words)
+      return { ...said, to, files, result: result(to.commit.id, attempt, false) }
     })
   }
 
@@ -106,25 +106,41 @@ export class Merging {
   ): Promise<MergeResult> {
     const { history, maker, refs, tree, writer } = this.parts
     const { base, source, what, words } = change
-    const rebase = this.newRebase()
+    const rebases = this.newRebases()
     const look = async (target: CommitObject): Promise<Attempt> => {
       requireTarget(branch, target, options)
-      return { base, plan: await planMerge(tree, { base: base?.root, target: target.root, source }, options, rebase) }
+      return {
+        base,
+        plan: await planMerge(tree, { base: base?.root, target: target.root, source }, options, rebases.rebase),
+      }
     }
     if (options.dryRun) {
       const target = await history.resolve(branch)
       if ((await refs.get(branch))?.protected) throw refProtected(branch, 'it changes by merge only')
-      return result(target.id, await look(target), false)
+      const attempt = await look(target)
+      await rebases.discard()
+      return result(target.id, attempt, false)
     }
     return writer.advance(branch, async (target, ref) => {
       if (ref.protected) throw refProtected(branch, 'it changes by merge only')
       const attempt = await look(target)
-      refuseConflicts(attempt.plan, what)
+      await refuse(attempt.plan, rebases, what)
       const said = { action, message: words.message, author: words.author ?? unknownAuthor }
       if (attempt.plan.edits.size === 0) return { ...said, result: result(target.id, attempt, false) }
-      const to = await maker.edited([target], attempt.plan.edits, words)
-      return { ...said, to, result: result(to.commit.id, attempt, false) }
+      const { edits, files } = rebases.write(attempt.plan.edits)
+      const to = await maker.edited([target], edits, words)
+      return { ...said, to, files, result: result(to.commit.id, attempt, false) }
     })
+  }
+}
+
+/** Throws PHLO_MERGE_CONFLICT when something in the plan is one; then nothing stays of what was written for it. */
+async function refuse(plan: MergePlan, rebases: TableRebases, what: string): Promise<void> {
+  try {
+    refuseConflicts(plan, what)
+  } catch (error) {
+    await rebases.discard()
+    throw error
   }
 }
 

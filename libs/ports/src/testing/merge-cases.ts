@@ -203,6 +203,28 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
     assert.deepEqual(await tableNames(catalog), ['a.y'])
   })
 
+  using('does the source’s change of a table again on the target’s, where the two go together', async (catalog) => {
+    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t')), creation(catalog, table('a.u'))])
+    await catalog.createRef('dev')
+    await seed(catalog, [property(table('a.t'), 'dev', '1'), property(table('a.u'), 'k', 'dev')], 'dev')
+    await seed(catalog, [property(table('a.t'), 'main', '1')])
+    const before = await catalog.loadTable(table('a.t'))
+    const dry = await catalog.merge('dev', 'main', { dryRun: true })
+    assert.deepEqual(await catalog.loadTable(table('a.t')), before)
+    await assert.rejects(catalog.merge('dev', 'main', { strategy: 'fail' }), withCode('PHLO_MERGE_CONFLICT'))
+    const result = await catalog.merge('dev', 'main')
+    assert.deepEqual(
+      result.tables.map(({ identifier, change, outcome }) => [identifier.name, change, outcome]),
+      [
+        ['t', 'changed', 'rebased'],
+        ['u', 'changed', 'taken'],
+      ],
+    )
+    assert.deepEqual(dry.tables, result.tables)
+    const { metadata } = (await catalog.loadTable(table('a.t'))) ?? assert.fail()
+    assert.deepEqual([metadata.properties?.['dev'], metadata.properties?.['main']], ['1', '1'])
+  })
+
   using('takes what both sides did alike as done', async (catalog) => {
     await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.x')), creation(catalog, table('a.y'))])
     await catalog.createRef('dev')
