@@ -5,10 +5,11 @@ import tseslint from 'typescript-eslint'
 const depConstraints = [
   { sourceTag: 'scope:ports', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:iceberg', onlyDependOnLibsWithTags: ['scope:ports'] },
+  { sourceTag: 'scope:iceberg-rest', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
   { sourceTag: 'scope:schema', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:core', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:authoring', onlyDependOnLibsWithTags: ['scope:core', 'scope:ports', 'scope:schema'] },
-  { sourceTag: 'scope:plugin', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg', 'scope:schema'] },
+  { sourceTag: 'scope:plugin', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg', 'scope:iceberg-rest', 'scope:schema'] },
   {
     sourceTag: 'scope:app',
     onlyDependOnLibsWithTags: ['scope:core', 'scope:authoring', 'scope:ports', 'scope:iceberg', 'scope:schema'],

@@ -32,6 +32,7 @@ export { type SelectedSnapshot, selectSnapshot, type SnapshotSelection } from '.
 export {
   currentSchema,
   mainTableBranch,
+  metadataOf,
   parseMetadata,
   refSnapshot,
   schemaById,
@@ -61,7 +62,7 @@ export {
   type MetadataTableOptions,
 } from './metadata-tables/metadata-table.js'
 export type { MetadataRow, MetadataValue } from './metadata-tables/columns.js'
-export { parseJson } from './metadata/json.js'
+export { parseJson, serializeJson } from './metadata/json.js'
 export { blobTypes, type PuffinBlob, type PuffinMetadata } from './puffin/puffin-footer.js'
 export { type PuffinSizes, readPuffinBlob, readPuffinMetadata } from './puffin/puffin-reader.js'
 export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/puffin-writer.js'

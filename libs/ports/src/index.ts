@@ -31,6 +31,7 @@ export {
   type PutCondition,
   type StoredObject,
 } from './object-store.js'
+export type { RequestSigner, StorageGrant, StoreRequest } from './storage-grant.js'
 export type {
   BlobMetadata,
   EncryptionKey,

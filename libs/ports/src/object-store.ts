@@ -1,4 +1,5 @@
 import { definePort } from './port.js'
+import type { StorageGrant } from './storage-grant.js'
 
 /** What a store knows of an object without its bytes. */
 export interface ObjectInfo {
@@ -79,6 +80,12 @@ export interface ObjectStore {
 
   /** The key of a URI in this store, or `undefined` when the URI leads out of it. */
   key(uri: string): string | undefined
+
+  /**
+   * Uses the grants for the URIs they are for, instead of the store's own settings; a later grant for the same prefix
+   * takes the place of an earlier one. Absent where the store has no use for them.
+   */
+  accept?(grants: readonly StorageGrant[]): void
 
   close(): Promise<void>
 }

@@ -26,15 +26,22 @@ const largestMetadata = 512 * 1024 * 1024
  * Spec: "Table Metadata Fields", Appendix C.
  */
 export function parseMetadata(bytes: Uint8Array, what: string): TableMetadata {
-  const fail: Fail = (problem) => {
-    throw invalid(what, problem)
-  }
   const buffer = inflated(bytes, what)
   const history = scanHistory(buffer)
   const raw = parseJson(history?.rest ?? buffer.toString('utf8'), what)
+  if (isObject(raw)) {
+    if (history?.snapshots) raw['snapshots'] = scannedSnapshots(history.snapshots)
+    if (history?.log) raw['snapshot-log'] = listOfText(history.log, undefined)
+  }
+  return metadataOf(raw, what)
+}
+
+/** Table metadata that is already parsed as JSON, by {@link parseJson}; otherwise like {@link parseMetadata}. */
+export function metadataOf(raw: unknown, what: string): TableMetadata {
+  const fail: Fail = (problem) => {
+    throw invalid(what, problem)
+  }
   if (!isObject(raw)) return fail('is no JSON object')
-  if (history?.snapshots) raw['snapshots'] = scannedSnapshots(history.snapshots)
-  if (history?.log) raw['snapshot-log'] = listOfText(history.log, undefined)
   const version = raw['format-version']
   if (!isInteger(version) || version < 1 || version > newestFormatVersion)
     throw unsupported(`${what}: Iceberg format version ${String(version)}`)
