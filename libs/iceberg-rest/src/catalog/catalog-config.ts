@@ -67,7 +67,8 @@ export function catalogConfig(body: unknown, own: Readonly<Record<string, string
   if (!isTextMap(defaults ?? {})) fail('`defaults` hold something other than text')
   if (!isTextMap(overrides ?? {})) fail('`overrides` hold something other than text')
   const known = listed === undefined || listed === null ? endpointsUnlisted : listed
-  if (!Array.isArray(known) || !known.every((item) => typeof item === 'string')) return fail('`endpoints` is no list of text')
+  if (!Array.isArray(known) || !known.every((item) => typeof item === 'string'))
+    return fail('`endpoints` is no list of text')
   return {
     properties: { ...(defaults as Record<string, string>), ...own, ...(overrides as Record<string, string>) },
     endpoints: new Set(known),

@@ -1,4 +1,11 @@
-import { formatIdentifier, isPhloError, PhloError, type TableIdentifier, type TableMetadata, type TableUpdate } from '@phlo/ports'
+import {
+  formatIdentifier,
+  isPhloError,
+  PhloError,
+  type TableIdentifier,
+  type TableMetadata,
+  type TableUpdate,
+} from '@phlo/ports'
 import { applyUpdates, serializeJson } from '@phlo/iceberg'
 import { backoff, pause } from '../http/backoff.js'
 
@@ -67,7 +74,9 @@ export function shows(identifier: TableIdentifier, metadata: TableMetadata, upda
     return sameState(applyUpdates(metadata, updates, { now: metadata['last-updated-ms'] }), metadata)
   } catch (error) {
     if (isPhloError(error)) return false
-    throw new PhloError('PHLO_INTERNAL', `The updates of ${formatIdentifier(identifier)} cannot be compared`, { cause: error })
+    throw new PhloError('PHLO_INTERNAL', `The updates of ${formatIdentifier(identifier)} cannot be compared`, {
+      cause: error,
+    })
   }
 }
 

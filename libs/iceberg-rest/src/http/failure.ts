@@ -31,7 +31,7 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
  * The error for what a server said. `what` is what was asked for, such as `table a.b`; what a 404 or 409 means depends
  * on the request, and is for the caller to say before it comes here.
  */
-export function failure(error: ServerError, what: string, hint?: string): PhloError {
+export function failure(error: ServerError, what: string): PhloError {
   const { status, type, message } = error
   const said = `${what}: the catalog answered ${status}${type && ` ${type}`}${message && `: ${message}`}`
   const context = { status, ...(type && { type }) }
@@ -52,10 +52,10 @@ export function failure(error: ServerError, what: string, hint?: string): PhloEr
       hint: 'Set the catalog’s `uri` to where it redirects; credentials are not sent to places nobody named.',
       context,
     })
-  const retryable = status === 429 || status >= 500
+  const hint = hintOf(status)
   return new PhloError('PHLO_CATALOG_FAILED', said, {
-    ...((hint ?? hintOf(status)) && { hint: hint ?? hintOf(status) }),
-    retryable,
+    ...(hint !== undefined && { hint }),
+    retryable: status === 429 || status >= 500,
     context,
   })
 }

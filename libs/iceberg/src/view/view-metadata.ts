@@ -8,7 +8,14 @@ import { parseJson, serializeJson } from '../metadata/json.js'
  * versions above 1. Spec: Iceberg View Spec, "View Metadata".
  */
 export function parseViewMetadata(bytes: Uint8Array, what: string): ViewMetadata {
-  const raw = parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'), what)
+  return viewMetadataOf(
+    parseJson(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'), what),
+    what,
+  )
+}
+
+/** A view's metadata that is already parsed as JSON; otherwise like {@link parseViewMetadata}. */
+export function viewMetadataOf(raw: unknown, what: string): ViewMetadata {
   const fail = (problem: string): never => {
     throw invalid(what, problem)
   }

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { checkRequirements } from '@phlo/iceberg'
+import { type RestClient, settled, shows, type TableCommit } from '@phlo/iceberg-rest'
+import {
+  type CatalogChange,
+  formatIdentifier,
+  isPhloError,
+  type LoadedTable,
+  PhloError,
+  type TableIdentifier,
+} from '@phlo/ports'
+
+type Change<Kind extends CatalogChange['kind']> = Extract<CatalogChange, { readonly kind: Kind }>
+
+/** A server that refuses a commit whose requirements hold is asked again this often. */
+const mostConflicts = 20
+
+/** Changes of tables. */
+export class TableChanges {
+  private readonly client: RestClient
+
+  constructor(client: RestClient) {
+    this.client = client
+  }
+
+  /** One table, or several in the server's transaction. The tables as they are afterwards. */
+  async commit(commits: readonly TableCommit[]): Promise<LoadedTable[]> {
+    const names = commits.map(({ identifier }) => formatIdentifier(identifier))
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice !== undefined)
+      throw new PhloError('PHLO_UNSUPPORTED', `One commit of a REST catalog changes ${twice} once, not twice`)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(commits)
+      } catch (error) {
+        if (!isPhloError(error, 'PHLO_COMMIT_CONFLICT') || attempt === mostConflicts) throw error
+        // The requirements are the caller's; whatever else the server stumbled over may be gone the next time.
+        await this.requireStill(commits)
+      }
+    }
+  }
+
+  async register({ identifier, metadataLocation }: Change<'register-table'>): Promise<LoadedTable> {
+    const key = randomUUID()
+    return this.named(identifier, () =>
+      settled(
+        `table ${formatIdentifier(identifier)}`,
+        () => this.client.registerTable(identifier, metadataLocation, key),
+        async () => {
+          const found = await this.client.loadTable(identifier)
+          return found?.table.metadataLocation === metadataLocation ? found.table : undefined
+        },
+      ),
+    )
+  }
+
+  async rename({ identifier, to }: Change<'rename-table'>): Promise<LoadedTable> {
+    const key = randomUUID()
+    const before = await this.client.loadTable(identifier)
+    if (!before) throw noTable(identifier)
+    await this.named(to, () =>
+      settled(
+        `table ${formatIdentifier(identifier)}`,
+        () => this.client.rename('tables', identifier, to, key),
+        async () => {
+          const found = await this.client.loadTable(to)
+          return found?.table.metadata['table-uuid'] === before.table.metadata['table-uuid'] ? true : undefined
+        },
+      ),
+    )
+    return this.loaded(to)
+  }
+
+  async drop(identifier: TableIdentifier): Promise<void> {
+    const key = randomUUID()
+    await settled(
+      `table ${formatIdentifier(identifier)}`,
+      () => this.client.drop('tables', identifier, key),
+      async () => ((await this.client.loadTable(identifier)) ? undefined : true),
+    )
+  }
+
+  private async attempt(commits: readonly TableCommit[]): Promise<LoadedTable[]> {
+    const key = randomUUID()
+    const [first] = commits
+    if (first && commits.length === 1) return [await this.commitOne(first, key)]
+    await settled(
+      `tables ${commits.map(({ identifier }) => formatIdentifier(identifier)).join(', ')}`,
+      () => this.client.commitTables(commits, key),
+      async () => {
+        // All or none: one that shows its change tells of all of them.
+        for (const { identifier, updates } of commits) {
+          const found = await this.client.loadTable(identifier)
+          if (!found || !shows(identifier, found.table.metadata, updates)) return undefined
+        }
+        return true
+      },
+    )
+    return Promise.all(commits.map(({ identifier }) => this.loaded(identifier)))
+  }
+
+  private async commitOne(commit: TableCommit, key: string): Promise<LoadedTable> {
+    const { identifier, updates } = commit
+    const { table } = await this.named(identifier, () =>
+      settled(
+        `table ${formatIdentifier(identifier)}`,
+        () => this.client.commitTable(commit, key),
+        async () => {
+          const found = await this.client.loadTable(identifier)
+          return found && shows(identifier, found.table.metadata, updates) ? found : undefined
+        },
+      ),
+    )
+    return table
+  }
+
+  /** Throws PHLO_COMMIT_CONFLICT with the requirement that no longer holds. */
+  private async requireStill(commits: readonly TableCommit[]): Promise<void> {
+    for (const { identifier, requirements } of commits) {
+      const found = await this.client.loadTable(identifier)
+      checkRequirements(found?.table.metadata, requirements, formatIdentifier(identifier))
+    }
+  }
+
+  /** The protocol has one error for a name that is taken, by a table or by a view. */
+  private async named<T>(identifier: TableIdentifier, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPhloError(error, 'PHLO_TABLE_EXISTS') || !this.client.has('loadView')) throw error
+      if (!(await this.client.loadView(identifier))) throw error
+      throw new PhloError('PHLO_VIEW_EXISTS', `There is a view ${formatIdentifier(identifier)} already`)
+    }
+  }
+
+  private async loaded(identifier: TableIdentifier): Promise<LoadedTable> {
+    const found = await this.client.loadTable(identifier)
+    if (!found) throw noTable(identifier)
+    return found.table
+  }
+}
+
+function noTable(identifier: TableIdentifier): PhloError {
+  return new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table ${formatIdentifier(identifier)}`)
+}
