@@ -9,7 +9,10 @@ const depConstraints = [
   { sourceTag: 'scope:schema', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:core', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:authoring', onlyDependOnLibsWithTags: ['scope:core', 'scope:ports', 'scope:schema'] },
-  { sourceTag: 'scope:plugin', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg', 'scope:iceberg-rest', 'scope:schema'] },
+  {
+    sourceTag: 'scope:plugin',
+    onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg', 'scope:iceberg-rest', 'scope:schema'],
+  },
   {
     sourceTag: 'scope:app',
     onlyDependOnLibsWithTags: ['scope:core', 'scope:authoring', 'scope:ports', 'scope:iceberg', 'scope:schema'],

@@ -123,7 +123,13 @@ export { applyUpdates } from './metadata/updates.js'
 export { checkRequirements } from './metadata/requirements.js'
 export { formatSingleValue, parseSingleValue } from './types/single-value.js'
 export { compareValues, decodeValue, encodeValue, formatValue, toValue, type Value } from './types/value.js'
-export { currentViewVersion, parseViewMetadata, serializeViewMetadata, viewMetadataOf, viewSql } from './view/view-metadata.js'
+export {
+  currentViewVersion,
+  parseViewMetadata,
+  serializeViewMetadata,
+  viewMetadataOf,
+  viewSql,
+} from './view/view-metadata.js'
 export { applyViewUpdates, newViewUpdates, type NewView, replaceViewUpdates } from './view/view-updates.js'
 export {
   expireSnapshots,
