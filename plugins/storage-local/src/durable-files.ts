@@ -38,7 +38,9 @@ export async function makeFolder(folder: string): Promise<void> {
 export async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx')
   try {
-    await handle.writeFile(bytes)
+    // At once: writeFile would go to the disk half a mebibyte at a time.
+    for (let written = 0; written < bytes.length;)
+      written += (await handle.write(bytes, written, bytes.length - written)).bytesWritten
     await handle.sync()
   } finally {
     await handle.close()

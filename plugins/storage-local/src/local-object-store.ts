@@ -23,6 +23,12 @@ const privateFolder = '.phlo-store'
 const mostGenerations = 64
 /** Generations that stay after tidying, beside young ones. */
 const keptGenerations = 16
+/** Generations that are made between one look at what is to be tidied and the next. */
+const tidyingInterval = 16
+/** Keys whose generation is remembered. */
+const rememberedKeys = 1_000
+/** So many newer generations are looked for one by one before the folder is listed. */
+const mostSteps = 64
 /** No writer is paused for longer than this between reading a version and replacing it, or it is refused. */
 const youngMilliseconds = 10 * 60_000
 
@@ -30,6 +36,16 @@ const youngMilliseconds = 10 * 60_000
 interface Current {
   readonly generation: number
   readonly file: string
+}
+
+interface Found {
+  readonly current: Current
+  readonly stats: BigIntStats
+}
+
+/** A generation that was the highest once, told from others that get its number by inode and time. */
+interface Seen extends Pick<BigIntStats, 'ino' | 'mtimeNs'> {
+  readonly generation: number
 }
 
 /**
@@ -41,14 +57,19 @@ interface Current {
  * of generation n + 1 succeeds for exactly one writer that saw generation n. A reader never sees half an object, and a
  * crash leaves either the old or the new highest generation, and perhaps a temporary file.
  *
- * Old generations are removed behind a floor: a marker `floor-<n>` that is durable before any generation up to n goes.
- * A writer that slept through all that and then links a generation at or below the floor sees the floor afterwards,
- * takes its link back and reports a changed object.
+ * Old generations are removed behind a floor, from the lowest up: a marker `floor-<n>` is durable before any generation up
+ * to n goes. A writer that slept through all that and then links a generation at or below the floor sees the floor
+ * afterwards, takes its link back and reports a changed object.
+ *
+ * Listing the generations of a key takes time that grows with them. So a generation that was the highest is remembered,
+ * and the next look starts there: if a number above is free, and the remembered file is still there afterwards, then
+ * nothing above it has been removed, so that the number was never given.
  */
 export class LocalObjectStore implements ObjectStore {
   readonly supports: ObjectStoreSupports = { conditionalPut: true }
   private readonly root: string
   private readonly knownFolders = new Set<string>()
+  private readonly seen = new Map<string, Seen>()
 
   private constructor(root: string) {
     this.root = root
@@ -75,9 +96,9 @@ export class LocalObjectStore implements ObjectStore {
         try {
           const stats = await handle.stat({ bigint: true })
           if (stats.isDirectory()) return undefined
-          const bytes = options.range
-            ? await readRange(handle, options.range, Number(stats.size))
-            : await handle.readFile()
+          const size = Number(stats.size)
+          const bytes = await readRange(handle, options.range ?? { start: 0, end: size }, size)
+          this.remember(key, current.generation, stats)
           return { bytes, version: versionOf(current.generation, stats) }
         } finally {
           await handle.close()
@@ -169,7 +190,10 @@ export class LocalObjectStore implements ObjectStore {
       const folders = new Set<string>()
       for (const key of keys) {
         const versions = this.versionsFolder(key)
-        for (const entry of await listFolder(versions)) await unlinkIfThere(path.join(versions, entry.name))
+        const names = (await listFolder(versions)).map(({ name }) => name)
+        // From the lowest up: whoever remembers one that is there finds all above it.
+        for (const name of names.sort((a, b) => a.length - b.length || (a < b ? -1 : 1)))
+          await unlinkIfThere(path.join(versions, name))
         const file = this.plainFile(key)
         await unlinkIfThere(file)
         folders.add(path.dirname(file))
@@ -223,23 +247,37 @@ export class LocalObjectStore implements ObjectStore {
       throw generation === 0 ? exists(key) : changed(key)
     }
     const stats = await stat(temporary, { bigint: true })
-    if (generation > 0) await this.tidy(key, generation, target)
+    if (generation > 0) {
+      await this.refuseLate(key, target, generation, found)
+      this.remember(key, generation, stats)
+      if (generation % tidyingInterval === 0) await this.tidy(key, generation)
+    }
     return { version: versionOf(generation, stats) }
   }
 
-  /** Refuses a put that came too late, and removes generations that nobody needs. */
-  private async tidy(key: string, generation: number, target: string): Promise<void> {
+  /** Takes back a generation whose number had been given before. */
+  private async refuseLate(key: string, target: string, generation: number, before: Found | undefined): Promise<void> {
+    // Generations are removed from the lowest up.
+    if (before && before.current.generation > 0) {
+      const stats = await statIfThere(before.current.file)
+      if (stats && isSame(stats, before.stats)) return
+    }
+    const { floor } = await readGenerations(this.versionsFolder(key))
+    if (generation > floor) return
+    await unlinkIfThere(target)
+    throw changed(key)
+  }
+
+  /** Removes generations that nobody needs. */
+  private async tidy(key: string, generation: number): Promise<void> {
     const folder = this.versionsFolder(key)
     const { floor, generations, floors } = await readGenerations(folder)
-    if (generation <= floor) {
-      await unlinkIfThere(target)
-      throw changed(key)
-    }
     if (generations.length <= mostGenerations) return
     const old: number[] = []
     for (const candidate of generations.filter((number) => number <= generation - keptGenerations)) {
       const stats = await statIfThere(path.join(folder, String(candidate)))
-      if (stats && Date.now() - Number(stats.mtimeMs) > youngMilliseconds) old.push(candidate)
+      if (stats && Date.now() - Number(stats.mtimeMs) <= youngMilliseconds) break
+      old.push(candidate)
     }
     const newFloor = Math.max(...old, -1)
     if (newFloor <= floor) return
@@ -264,18 +302,42 @@ export class LocalObjectStore implements ObjectStore {
   private async current(key: string): Promise<Current> {
     const plain = this.plainFile(key)
     const folder = this.versionsFolder(key)
-    const { generations } = await readGenerations(folder)
-    const highest = generations.at(-1)
+    const highest = (await this.climb(key, folder)) ?? (await readGenerations(folder)).generations.at(-1)
     return highest === undefined
       ? { generation: 0, file: plain }
       : { generation: highest, file: path.join(folder, String(highest)) }
   }
 
-  private async find(key: string): Promise<{ current: Current; stats: BigIntStats } | undefined> {
+  /** The highest generation, from the remembered one on; `undefined` when that does not lead to it. */
+  private async climb(key: string, folder: string): Promise<number | undefined> {
+    const seen = this.seen.get(key)
+    if (!seen) return undefined
+    let { generation } = seen
+    while (await statIfThere(path.join(folder, String(generation + 1))))
+      if (++generation - seen.generation > mostSteps) return undefined
+    const stats = await statIfThere(path.join(folder, String(seen.generation)))
+    if (stats && isSame(stats, seen)) return generation
+    this.seen.delete(key)
+    return undefined
+  }
+
+  private remember(key: string, generation: number, { ino, mtimeNs }: BigIntStats): void {
+    // Without generations there is nothing to list.
+    if (generation === 0) return
+    this.seen.delete(key)
+    this.seen.set(key, { generation, ino, mtimeNs })
+    if (this.seen.size > rememberedKeys) this.seen.delete(this.seen.keys().next().value as string)
+  }
+
+  private async find(key: string): Promise<Found | undefined> {
     for (;;) {
       const current = await this.current(key)
       const stats = await statIfThere(current.file)
-      if (stats) return stats.isDirectory() ? undefined : { current, stats }
+      if (stats) {
+        if (stats.isDirectory()) return undefined
+        this.remember(key, current.generation, stats)
+        return { current, stats }
+      }
       if (current.generation === 0) return undefined
     }
   }
@@ -299,6 +361,10 @@ export class LocalObjectStore implements ObjectStore {
     await makeFolder(folder)
     this.knownFolders.add(folder)
   }
+}
+
+function isSame(a: Pick<BigIntStats, 'ino' | 'mtimeNs'>, b: Pick<BigIntStats, 'ino' | 'mtimeNs'>): boolean {
+  return a.ino === b.ino && a.mtimeNs === b.mtimeNs
 }
 
 /** A generation's number is unique while its key lives; inode and time tell a key that was deleted and made again. */
@@ -336,7 +402,7 @@ async function readRange(
 ): Promise<Uint8Array> {
   const start = Math.min(range.start, size)
   const length = Math.max(0, Math.min(range.end, size) - start)
-  const buffer = Buffer.alloc(length)
+  const buffer = Buffer.allocUnsafeSlow(length)
   let read = 0
   while (read < length) {
     const { bytesRead } = await handle.read(buffer, read, length - read, start + read)

@@ -3,7 +3,7 @@
  * {@link none} when it is not there; nothing is made of what is passed.
  */
 
-export const quote = 0x22
+const quote = 0x22
 export const comma = 0x2c
 const minus = 0x2d
 const zero = 0x30
