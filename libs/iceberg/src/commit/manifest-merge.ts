@@ -42,6 +42,8 @@ export class ManifestMerge {
     const key = bin.map(({ path }) => path).join('\n')
     const known = this.merged.get(key)
     if (known) return known
+    // The commit's own manifests are among them.
+    await this.writer.settled()
     const entries: NewManifestEntry[] = []
     for (const manifest of bin) {
       for await (const entry of files.entries(manifest)) {

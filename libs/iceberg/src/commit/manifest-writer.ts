@@ -31,11 +31,15 @@ export function writtenVersion(metadata: TableMetadata): FormatVersion {
 /** So many entries show how long a manifest of more will be. */
 const sampleSize = 250
 
+/** So many files are being stored at a time. */
+const mostPuts = 4
+
 /** Writes the manifests of one snapshot, and remembers what it wrote. */
 export class ManifestWriter {
   private readonly commitId = randomUUID()
   private count = 0
   private readonly keys = new Set<string>()
+  private readonly puts: Promise<unknown>[] = []
 
   private readonly store: ObjectStore
   private readonly snapshotId: bigint
@@ -50,14 +54,25 @@ export class ManifestWriter {
     return this.keys
   }
 
-  /** Stores a new file in the table's folder of metadata. Returns its URI. */
-  async put(metadata: TableMetadata, name: string, bytes: Uint8Array): Promise<string> {
+  /**
+   * Begins to store a new file in the table's folder of metadata. Returns its URI, which other files may name already; it
+   * is there once {@link settled} has said so.
+   */
+  put(metadata: TableMetadata, name: string, bytes: Uint8Array): string {
     const folder = this.store.key(metadata.location)
     if (folder === undefined) throw invalid('table metadata', `location ${metadata.location} is outside the store`)
     const key = `${folder}/metadata/${name}`
     this.keys.add(key)
-    await this.store.put(key, bytes, { ifAbsent: true })
+    const put = this.store.put(key, bytes, { ifAbsent: true })
+    // Nobody hears of it before everything is asked for.
+    put.catch(() => undefined)
+    this.puts.push(put)
     return this.store.uri(key)
+  }
+
+  /** Resolves when everything so far is durable. Throws what the first failure was, every time. */
+  async settled(): Promise<void> {
+    for (const result of await Promise.allSettled(this.puts)) if (result.status === 'rejected') throw result.reason
   }
 
   /** Writes the entries to as many manifests as the target size asks for. */
@@ -88,7 +103,7 @@ export class ManifestWriter {
     return Math.ceil(entries.length / manifests)
   }
 
-  /** Writes one manifest. Its sequence number is {@link unassigned}, and its least one when no live entry has one. */
+  /** Writes one manifest; see {@link put} for when it is there. Its sequence number is {@link unassigned}, and its least one when no live entry has one. */
   async write(
     metadata: TableMetadata,
     specId: number,
@@ -96,7 +111,9 @@ export class ManifestWriter {
     entries: readonly NewManifestEntry[],
   ): Promise<ManifestFile> {
     const bytes = await encode(metadata, specId, content, entries)
-    const path = await this.put(metadata, `${this.commitId}-m${this.count++}.avro`, bytes)
+    // Large ones are not to be in memory all at once.
+    await this.puts.at(-mostPuts)
+    const path = this.put(metadata, `${this.commitId}-m${this.count++}.avro`, bytes)
     let least: number | undefined
     for (const { status, sequenceNumber } of entries) {
       if (status === entryStatus.deleted || sequenceNumber === undefined) continue

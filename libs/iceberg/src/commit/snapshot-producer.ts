@@ -58,6 +58,18 @@ export class SnapshotProducer implements Producer {
    * that. `metadata` may be that of a table which is about to be created.
    */
   async stage(metadata: TableMetadata, now: number, since?: ChangedSince): Promise<MetadataChange> {
+    try {
+      const change = await this.write(metadata, now, since)
+      await this.writer.settled()
+      return change
+    } catch (error) {
+      // What is deleted next is not to be stored after that.
+      await this.writer.settled().catch(() => undefined)
+      throw error
+    }
+  }
+
+  private async write(metadata: TableMetadata, now: number, since: ChangedSince | undefined): Promise<MetadataChange> {
     const { change, snapshotId } = this
     const version = writtenVersion(metadata)
     if (version !== this.version) this.forget()
@@ -100,7 +112,7 @@ export class SnapshotProducer implements Producer {
       ...(parent && { 'parent-snapshot-id': parent['snapshot-id'] }),
       ...(version > 1 && { 'sequence-number': sequenceNumber }),
       'timestamp-ms': Math.max(now, metadata['last-updated-ms']),
-      'manifest-list': await this.writer.put(metadata, name, list),
+      'manifest-list': this.writer.put(metadata, name, list),
       summary: {
         operation,
         ...change.summary,

@@ -150,7 +150,7 @@ async function stage(
     'parent-snapshot-id': parent['snapshot-id'],
     ...(version > 1 && { 'sequence-number': sequenceNumber }),
     'timestamp-ms': Math.max(Date.now(), metadata['last-updated-ms']),
-    'manifest-list': await writer.put(metadata, `snap-${snapshotId}-1-${randomUUID()}.avro`, list),
+    'manifest-list': writer.put(metadata, `snap-${snapshotId}-1-${randomUUID()}.avro`, list),
     summary: {
       operation: 'replace',
       'manifests-created': String(created.length),
@@ -163,6 +163,7 @@ async function stage(
     ...(firstRowId !== undefined &&
       nextRowId !== undefined && { 'first-row-id': firstRowId, 'added-rows': nextRowId - firstRowId }),
   }
+  await writer.settled()
   return { snapshot, created: created.length, entries }
 }
 
