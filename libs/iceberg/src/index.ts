@@ -1,4 +1,4 @@
-export { lowerBound, upperBound } from './types/bounds.js'
+export { lowerBound, pointBound, upperBound } from './types/bounds.js'
 export {
   type DataFile,
   type EntryStatus,

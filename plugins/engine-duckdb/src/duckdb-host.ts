@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance, Json } from '@duckdb/node-api'
 import { PhloError, type StatementProgress } from '@phlo/ports'
@@ -76,6 +76,8 @@ export class DuckDbHost {
     const connection = await instance.connect()
     try {
       await connection.run("SET GLOBAL TimeZone = 'UTC'")
+      // What makes shapes of bytes is the type of a table's column, not what a file says beside its schema.
+      await connection.run('SET GLOBAL enable_geoparquet_conversion = false')
       await connection.run(`SET GLOBAL ${openPartitionsSetting} = ${openPartitions}`)
       if (this.access.kind === 'closed') {
         // Errors in users' SQL then say where they are, to the byte.
@@ -113,6 +115,7 @@ function limitCardinalities(node: ProfileNode): number[] {
 export class Connection {
   readonly raw: DuckDBConnection
   private readonly scratch: string
+  private folder: Promise<string> | undefined
   private readonly signal: AbortSignal | undefined
   private readonly onAbort: () => void
 
@@ -211,8 +214,15 @@ export class Connection {
     }
   }
 
+  /** A folder that DuckDB may read, which goes when the connection closes. */
+  ownFolder(): Promise<string> {
+    this.folder ??= mkdtemp(path.join(this.scratch, 'connection-'))
+    return this.folder
+  }
+
   close(): void {
     this.signal?.removeEventListener('abort', this.onAbort)
     this.raw.closeSync()
+    void this.folder?.then((folder) => rm(folder, { recursive: true, force: true })).catch(() => undefined)
   }
 }

@@ -28,7 +28,7 @@ import {
 import { duckdbDialect, identifier } from './duckdb-dialect.js'
 import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
-import { duckdbType } from './duckdb-types.js'
+import { duckdbType, rowsForVersion } from './duckdb-types.js'
 import { analyzeTable } from './maintenance/analyze-table.js'
 import { rewriteDeletes } from './maintenance/rewrite-deletes.js'
 import { TableRewrite } from './maintenance/rewrite-table.js'
@@ -183,10 +183,14 @@ export class DuckDbQueryEngine implements QueryEngine {
 
   private async write(connection: Connection, request: MaterializeRequest): Promise<MaterializeResult> {
     const select = withoutTerminator(request.sql)
-    const rows = await resultSchema(connection, select, { sql: select }, request.columnDocs)
+    const found = await resultSchema(connection, select, { sql: select }, request.columnDocs)
     const partitioning = (request.partitionBy ?? []).map(parsePartitionBy)
-    const table = await openTable(this.store, this.catalog, request.target, request.ref, { rows, partitioning })
+    const table = await openTable(this.store, this.catalog, request.target, request.ref, {
+      rows: rowsForVersion(found, 2),
+      partitioning,
+    })
     const { transaction } = table
+    const rows = rowsForVersion(found, transaction.metadata['format-version'])
     if (table.existing) {
       if (request.strategy === 'replace') transaction.replaceLayout(rows, partitioning)
       else transaction.evolve(rows, request.target.name)

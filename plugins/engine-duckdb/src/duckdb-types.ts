@@ -1,5 +1,5 @@
-import { isList, isMap, isStruct, parsePrimitive } from '@phlo/iceberg'
-import { type ColumnSchema, type IcebergType, type NestedField, PhloError } from '@phlo/ports'
+import { formatPrimitive, isList, isMap, isStruct, parsePrimitive } from '@phlo/iceberg'
+import { type ColumnSchema, type IcebergType, type NestedField, PhloError, type RowSchema } from '@phlo/ports'
 import type { DuckDBType } from '@duckdb/node-api'
 
 /** DuckDB's type for an Iceberg type, as SQL. */
@@ -40,12 +40,17 @@ export function duckdbType(type: IcebergType): string {
       return 'BLOB'
     case 'decimal':
       return `DECIMAL(${primitive.precision}, ${primitive.scale})`
+    // DuckDB has no moments in nanoseconds: these are clocks in UTC, and files say so, see `parquet/logical-types.ts`.
     case 'timestamptz_ns':
+      return 'TIMESTAMP_NS'
     case 'unknown':
+      return '"NULL"'
     case 'variant':
+      return 'VARIANT'
+    // Coordinate reference systems are the table's: DuckDB knows few of them.
     case 'geometry':
     case 'geography':
-      throw new PhloError('PHLO_UNSUPPORTED', `A column of type ${primitive.kind} is not supported by DuckDB’s engine`)
+      return 'GEOMETRY'
   }
 }
 
@@ -109,6 +114,8 @@ export const duckdbTypeId = {
   UUID: 27,
   TIMESTAMP_TZ: 31,
   ARRAY: 33,
+  GEOMETRY: 40,
+  VARIANT: 41,
 } as const
 
 const plainTypes = new Map<number, string>([
@@ -133,10 +140,40 @@ const plainTypes = new Map<number, string>([
   [duckdbTypeId.TIMESTAMP, 'timestamp'],
   [duckdbTypeId.TIMESTAMP_S, 'timestamp'],
   [duckdbTypeId.TIMESTAMP_MS, 'timestamp'],
-  [duckdbTypeId.TIMESTAMP_NS, 'timestamp'],
+  [duckdbTypeId.TIMESTAMP_NS, 'timestamp_ns'],
   [duckdbTypeId.TIMESTAMP_TZ, 'timestamptz'],
   [duckdbTypeId.UUID, 'uuid'],
+  [duckdbTypeId.VARIANT, 'variant'],
+  [duckdbTypeId.GEOMETRY, 'geometry'],
 ])
+
+/** The type in a table of that format version, as older ones have no nanoseconds; others are refused there. */
+export function typeForVersion(type: IcebergType, version: number): IcebergType {
+  if (version >= 3) return type
+  if (isStruct(type)) {
+    return { ...type, fields: type.fields.map((field) => ({ ...field, type: typeForVersion(field.type, version) })) }
+  }
+  if (isList(type)) return { ...type, element: typeForVersion(type.element, version) }
+  if (isMap(type))
+    return { ...type, key: typeForVersion(type.key, version), value: typeForVersion(type.value, version) }
+  return type === 'timestamp_ns' ? 'timestamp' : type
+}
+
+/** The columns in a table of that format version, see {@link typeForVersion}. */
+export function rowsForVersion({ columns }: RowSchema, version: number): RowSchema {
+  return { columns: columns.map((column) => ({ ...column, type: typeForVersion(column.type, version) })) }
+}
+
+/**
+ * The Iceberg type that a text means which is no type of DuckDB's, or has parameters that DuckDB does not know.
+ * Throws PHLO_ICEBERG_INVALID for such a one with wrong parameters.
+ */
+export function icebergTypeNamed(text: string): string | undefined {
+  const [, kind, parameters] = /^\s*(timestamptz_ns|unknown|geometry|geography)\s*(\(.*\))?\s*$/is.exec(text) ?? []
+  if (kind === undefined) return undefined
+  const name = kind.toLowerCase()
+  return parameters === undefined ? name : formatPrimitive(parsePrimitive(`${name}${parameters.replaceAll("'", '')}`))
+}
 
 function icebergType(column: string, type: DuckDBType): IcebergType {
   const details = type as unknown as TypeDetails

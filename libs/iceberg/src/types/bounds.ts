@@ -40,6 +40,26 @@ export function upperBound(type: Primitive, value: Value, length = boundLength):
   return encodeValue(type, value)
 }
 
+/** A corner of a geometry's box. */
+export interface BoundPoint {
+  readonly x: number
+  readonly y: number
+  readonly z?: number | undefined
+  readonly m?: number | undefined
+}
+
+/**
+ * A bound of geometries as stored: a corner of the box that all of them lie in, without coordinates that not all have.
+ * Spec: Appendix D, "Bound serialization".
+ */
+export function pointBound({ x, y, z, m }: BoundPoint): Uint8Array {
+  const coordinates = m === undefined ? (z === undefined ? [x, y] : [x, y, z]) : [x, y, z ?? NaN, m]
+  const bytes = new Uint8Array(coordinates.length * 8)
+  const view = new DataView(bytes.buffer)
+  coordinates.forEach((coordinate, index) => view.setFloat64(index * 8, coordinate, true))
+  return bytes
+}
+
 function incrementText(chars: readonly string[]): string | undefined {
   for (let index = chars.length - 1; index >= 0; index--) {
     const code = (chars[index] as string).codePointAt(0) as number

@@ -12,7 +12,7 @@ import {
 import { type IcebergType, isPhloError, type SingleValue, type TableMetadata } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import { duckdbType } from '../duckdb-types.js'
+import { duckdbType, typeForVersion } from '../duckdb-types.js'
 import type { OpenTable } from '../tables/commit-table.js'
 import type { ColumnPath, Span, TableAlteration } from './change-statement.js'
 import type { SqlComposer } from './composed-sql.js'
@@ -135,7 +135,8 @@ export class TableAlterer {
 
   private async typeOf(span: Span): Promise<IcebergType> {
     const column = { name: 'column', span }
-    return (await columnOf(this.connection, this.composer, { column, type: span, required: false })).type
+    const { type } = await columnOf(this.connection, this.composer, { column, type: span, required: false })
+    return typeForVersion(type, this.table.transaction.metadata['format-version'])
   }
 
   /** A constant expression's value in the form of metadata. */

@@ -1,7 +1,7 @@
 import type { FormatVersion, PartitionColumn, SortColumn } from '@phlo/iceberg'
-import type { ColumnSchema, RowSchema } from '@phlo/ports'
+import { type ColumnSchema, isPhloError, type RowSchema } from '@phlo/ports'
 import type { Connection } from '../duckdb-host.js'
-import { columnOfResult } from '../duckdb-types.js'
+import { columnOfResult, icebergTypeNamed, rowsForVersion } from '../duckdb-types.js'
 import { parsePartitionBy } from '../tables/partition-by.js'
 import { resultColumns, resultSchema } from '../tables/result-schema.js'
 import type { ChangeStatement, ColumnDefinition, SortItem, Span } from './change-statement.js'
@@ -25,9 +25,10 @@ export async function tableDefinition(
   statement: Create,
 ): Promise<TableDefinition> {
   const { 'format-version': version, ...properties } = statement.properties
-  const rows = statement.query
+  const found = statement.query
     ? await rowsOfQuery(connection, composer, statement.query)
     : await rowsOfColumns(connection, composer, statement.columns ?? [])
+  const rows = rowsForVersion(found, Number(version ?? 2))
   const named = rows.columns
   const partitioning = partitionColumns(composer, statement.partitionedBy, named)
   const sortOrder = sortColumns(composer, statement.sortedBy, named)
@@ -98,8 +99,21 @@ export async function columnOf(
   composer: SqlComposer,
   { column, type, required, doc }: Omit<ColumnDefinition, 'defaultValue'>,
 ): Promise<ColumnSchema> {
+  const own = ownType(composer, type)
+  const base = { name: column.name, optional: false, rules: [], unique: false, ...(doc !== undefined && { doc }) }
+  if (own !== undefined) return { ...base, type: own, required }
   const { text, statement } = composer.compose(['SELECT CAST(NULL AS ', type, ')'])
   const [result] = await resultColumns(connection, text, { ...statement, ran: text })
   if (!result) throw composer.error(type, 'This is no type')
   return { ...columnOfResult(column.name, result.type, doc), required }
+}
+
+/** A type that Iceberg has and DuckDB has not. */
+function ownType(composer: SqlComposer, type: Span): string | undefined {
+  try {
+    return icebergTypeNamed(composer.textOf(type))
+  } catch (error) {
+    if (isPhloError(error)) throw composer.error(type, error.message)
+    throw error
+  }
 }

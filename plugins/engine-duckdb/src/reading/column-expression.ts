@@ -46,7 +46,14 @@ function converted(expression: string, stored: StoredField, type: IcebergType): 
   // Some writers leave out what makes more than bytes of bytes.
   if (stored.type === 'BLOB' && type === 'string') return `decode(${expression})`
   if (stored.type === 'BLOB' && type === 'uuid') return `CAST(hex(${expression}) AS UUID)`
-  return `CAST(${expression} AS ${duckdbType(type)})`
+  const name = duckdbType(type)
+  if (stored.type === 'BLOB' && name === 'GEOMETRY') return `ST_GeomFromWKB(${expression})`
+  // Without its logical type, a variant would be a struct, and become a variant of one.
+  if (name === 'VARIANT') {
+    const message = literal(`A file's column ${stored.name} is not marked as a variant`)
+    return `CASE WHEN typeof(${expression}) = 'VARIANT' THEN CAST(${expression} AS VARIANT) ELSE error(${message}) END`
+  }
+  return `CAST(${expression} AS ${name})`
 }
 
 /** Nothing but types of values differs, which a cast can follow. */
@@ -66,7 +73,8 @@ function sameShape(stored: StoredField, type: IcebergType): boolean {
   if (isMap(type)) {
     return first !== undefined && second !== undefined && sameShape(first, type.key) && sameShape(second, type.value)
   }
-  return stored.type !== 'BLOB' || (type !== 'string' && type !== 'uuid')
+  const name = duckdbType(type)
+  return name !== 'VARIANT' && (stored.type !== 'BLOB' || name === 'BLOB')
 }
 
 /** Files of one layout, by the name that a statement gives them. */

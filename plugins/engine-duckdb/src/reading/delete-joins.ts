@@ -6,6 +6,7 @@ import { columnExpression, fieldExpression, type FieldPlace } from './column-exp
 import { deletionVectorSelect } from './deletion-vectors.js'
 import { fileLayouts } from './file-layout.js'
 import { localParquet } from './local-parquet.js'
+import { nanosecondCopies } from './nanosecond-copies.js'
 import type { FileLayout } from './stored-fields.js'
 
 /** A data file of a scan and where its bytes are. */
@@ -102,8 +103,9 @@ export async function equalityDeleteJoins(
   const joins: string[] = []
   for (const { ids, scoped, files } of groups.values()) {
     const fields = ids.map((id) => comparedField(metadata, id))
-    const locals = await Promise.all(files.map((file) => localParquet(store, file)))
-    const layouts = await fileLayouts(connection, store, metadata, locals, true)
+    const stored = await Promise.all(files.map((file) => localParquet(store, file)))
+    const layouts = await fileLayouts(connection, store, metadata, stored, true)
+    const locals = await nanosecondCopies(connection, stored, layouts, new Set(ids))
     const selects = files.map((file, index) => {
       const deletes = { layout: layouts[index] as FileLayout, source: 'd', absent: new Map<number, string>() }
       const columns = fields.map((field, column) => {

@@ -1,9 +1,17 @@
-import { isList, isMap, isStruct, nameMappingProperty, tableNameMapping } from '@phlo/iceberg'
+import {
+  indexById,
+  isList,
+  isMap,
+  isStruct,
+  nameMappingProperty,
+  parsePrimitive,
+  tableNameMapping,
+} from '@phlo/iceberg'
 import { type IcebergSchema, type IcebergType, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { hasIds, withMappedIds } from './name-mapping.js'
-import type { FileLayout, StoredField } from './stored-fields.js'
+import { type FileLayout, momentInNanoseconds, type StoredField } from './stored-fields.js'
 
 /** How the files of a table look that never had another schema. */
 function layoutOfSchema(schema: IcebergSchema): FileLayout {
@@ -36,6 +44,15 @@ function hasPlainNames(type: IcebergType): boolean {
   return !isMap(type) || (hasPlainNames(type.key) && hasPlainNames(type.value))
 }
 
+/** Types that writers store in several ways, or not at all. */
+const storedVariously = new Set(['timestamptz_ns', 'unknown', 'variant', 'geometry', 'geography'])
+
+function hasVariousTypes(schema: IcebergSchema): boolean {
+  return [...indexById(schema).values()].some(
+    ({ field: { type } }) => typeof type === 'string' && storedVariously.has(parsePrimitive(type).kind),
+  )
+}
+
 /** What is known of immutable files, so that each footer is looked at once. */
 const knownLayouts = new WeakMap<ObjectStore, Map<string, FileLayout>>()
 
@@ -55,7 +72,11 @@ export async function fileLayouts(
 ): Promise<readonly FileLayout[]> {
   const [first, ...others] = metadata.schemas
   const neverChanged =
-    metadata['format-version'] > 1 && first?.['schema-id'] === 0 && others.length === 0 && hasPlainNames(first)
+    metadata['format-version'] > 1 &&
+    first?.['schema-id'] === 0 &&
+    others.length === 0 &&
+    hasPlainNames(first) &&
+    !hasVariousTypes(first)
   if (neverChanged && !always && tableNameMapping(metadata) === undefined) {
     const layout = layoutOfSchema(first)
     return files.map(() => layout)
@@ -124,6 +145,12 @@ async function readLayouts(connection: Connection, files: readonly string[]): Pr
   return layouts
 }
 
+/** DuckDB's name for the type of values that it reads, which is not always what `parquet_schema` gives. */
+function valueType({ type, logical }: SchemaNode): string | null {
+  if (/^Geo(metry|graphy)Type/.test(logical ?? '')) return 'GEOMETRY'
+  return /^TimestampType\(isAdjustedToUTC=1.*NANOS=NanoSeconds/.test(logical ?? '') ? momentInNanoseconds : type
+}
+
 /** Makes a tree of what Parquet lists from top to bottom. */
 class NodeReader {
   private readonly nodes: readonly SchemaNode[]
@@ -156,7 +183,10 @@ class NodeReader {
 
   private ofNode(node: SchemaNode): Pick<StoredField, 'kind' | 'type' | 'children'> {
     const count = Number(node.children ?? 0)
-    if (count === 0) return { kind: 'value', ...(node.type !== null && { type: node.type }), children: [] }
+    if (count === 0) {
+      const type = valueType(node)
+      return { kind: 'value', ...(type !== null && { type }), children: [] }
+    }
     if (count === 1 && (node.converted === 'LIST' || /^List/i.test(node.logical ?? '')))
       return { kind: 'list', children: [this.element(node.name)] }
     if (count === 1 && (/^MAP/.test(node.converted ?? '') || /^Map/i.test(node.logical ?? ''))) {

@@ -1,4 +1,4 @@
-import type { ScanTask } from '@phlo/iceberg'
+import { indexById, type ScanTask } from '@phlo/iceberg'
 import { type IcebergSchema, type NestedField, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
@@ -16,6 +16,7 @@ import {
 import { fileLayouts } from './file-layout.js'
 import { localParquet } from './local-parquet.js'
 import { identityColumns } from './identity-columns.js'
+import { nanosecondCopies } from './nanosecond-copies.js'
 import { partitionStruct, type PartitionStruct } from './partition-struct.js'
 import type { FileLayout } from './stored-fields.js'
 
@@ -101,11 +102,19 @@ export async function rowsSelect(
   const lineage = extra.some((name) => name in lineageIds)
   const paths = locals.map(({ local }) => local)
   const layouts = await fileLayouts(connection, store, metadata, paths, lineage)
+  const whole = await nanosecondCopies(connection, paths, layouts, idsOf(schema, tasks))
+  const read = locals.map((local, index) => ({ ...local, local: whole[index] as string }))
   const selects: string[] = []
-  for (const { layout, tasks: alike } of groupTasks(locals, layouts)) {
+  for (const { layout, tasks: alike } of groupTasks(read, layouts)) {
     selects.push(await groupSelect(connection, store, metadata, alike, layout, schema, extra, partition))
   }
   return selects.join(' UNION ALL ')
+}
+
+/** Ids of what is read: of the columns, and of those that equality deletes compare. */
+function idsOf(schema: IcebergSchema, tasks: readonly ScanTask[]): Set<number> {
+  const compared = tasks.flatMap(({ deletes }) => deletes.flatMap(({ file }) => file.equalityIds ?? []))
+  return new Set([...indexById(schema).keys(), ...compared])
 }
 
 interface TaskGroup {

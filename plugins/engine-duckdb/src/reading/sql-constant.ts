@@ -31,6 +31,7 @@ const wholeTexts: Readonly<Record<string, RegExp>> = {
   DATE: /^\d{4}-\d{2}-\d{2}$/,
   TIME: /^\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?$/,
   TIMESTAMP: /^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?$/,
+  TIMESTAMP_NS: /^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?$/,
   'TIMESTAMP WITH TIME ZONE': /^/,
 }
 
@@ -135,6 +136,12 @@ function comparable(constant: Exclude<SqlConstant, { kind: 'null' }>, type: Prim
     case 'timestamp':
     case 'timestamptz':
       return withoutNanoseconds(typed('DATE', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE'))
+    case 'timestamp_ns':
+    case 'timestamptz_ns': {
+      const text = typed('DATE', 'TIMESTAMP', 'TIMESTAMP_NS')
+      // Text with an offset is a moment to DuckDB in both types.
+      return text !== undefined && /\.\d{10}|[+Z]|:\d{2}.*-/i.test(text) ? undefined : text
+    }
     case 'uuid':
       return typed('UUID')
     default:

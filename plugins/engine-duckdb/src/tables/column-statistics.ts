@@ -5,6 +5,7 @@ import {
   isStruct,
   lowerBound,
   parsePrimitive,
+  pointBound,
   type Primitive,
   toValue,
   upperBound,
@@ -20,6 +21,14 @@ export interface ReturnedStatistics {
   readonly null_count?: string
   readonly num_values?: string
   readonly has_nan?: string
+  readonly bbox_xmin?: string
+  readonly bbox_xmax?: string
+  readonly bbox_ymin?: string
+  readonly bbox_ymax?: string
+  readonly bbox_zmin?: string
+  readonly bbox_zmax?: string
+  readonly bbox_mmin?: string
+  readonly bbox_mmax?: string
 }
 
 interface Leaf {
@@ -71,6 +80,15 @@ export function columnMetrics(
     // DuckDB tells whether there is a NaN, not how many: `addNanStatistics` counts them.
     if (statistics.has_nan === 'false') nanCounts.set(id, 0)
     if (repeated || mode.kind !== 'bounds') continue
+    if (type.kind === 'geometry') {
+      const { bbox_xmin: x, bbox_ymin: y, bbox_zmin: z, bbox_mmin: m } = statistics
+      const { bbox_xmax: toX, bbox_ymax: toY, bbox_zmax: toZ, bbox_mmax: toM } = statistics
+      const [from, to] = [cornerBound(x, y, z, m), cornerBound(toX, toY, toZ, toM)]
+      if (!from || !to) continue
+      lowerBounds.set(id, from)
+      upperBounds.set(id, to)
+      continue
+    }
     const lower = boundValue(type, statistics.min)
     const upper = boundValue(type, statistics.max)
     if (lower !== undefined) lowerBounds.set(id, lowerBound(type, lower, mode.length))
@@ -78,6 +96,13 @@ export function columnMetrics(
     if (up !== undefined) upperBounds.set(id, up)
   }
   return { columnSizes, valueCounts, nullCounts, nanCounts, lowerBounds, upperBounds }
+}
+
+/** A corner of the box of all shapes; none when they are all empty. */
+function cornerBound(x?: string, y?: string, z?: string, m?: string): Uint8Array | undefined {
+  const coordinate = (text: string | undefined) => (text === undefined ? undefined : Number(text))
+  const [east, north, up, measure] = [coordinate(x), coordinate(y), coordinate(z), coordinate(m)]
+  return east === undefined || north === undefined ? undefined : pointBound({ x: east, y: north, z: up, m: measure })
 }
 
 function boundValue(type: Primitive, text: string | undefined) {

@@ -2,10 +2,11 @@ import { type BoundPartitionField, type DataFile, deleteColumnIds, targetFileSiz
 import { type IcebergSchema, type NestedField, PhloError, type TableMetadata } from '@phlo/ports'
 import { randomUUID } from 'node:crypto'
 import path from 'node:path'
-import { identifier, literal } from '../duckdb-dialect.js'
+import { literal } from '../duckdb-dialect.js'
 import { rowGroupSize } from './copied-files.js'
 import { fieldIds } from './field-ids.js'
 import { partitionExpression } from './partition-expressions.js'
+import { storedColumn } from './stored-columns.js'
 
 /** What one COPY does otherwise than the table's properties say. */
 export interface CopyLayout {
@@ -30,11 +31,13 @@ export function copyStatement(
 ): string {
   // DuckDB keeps the order of rows in a file that it need not end at a size.
   const inOrder = layout.sortOrderId !== undefined
-  const columns = schema.fields.map(({ name }) => identifier(name))
+  const columns = schema.fields.map(storedColumn)
   const keys = partitionColumns(spec, schema)
   const list = [...columns, ...keys.map(({ expression, name }) => `${expression} AS ${name}`)].join(', ')
   const options = [
     ...formatOptions(metadata.properties ?? {}),
+    // Shapes are marked by Parquet's own logical types.
+    "GEOPARQUET_VERSION 'NONE'",
     `FIELD_IDS ${fieldIds(schema)}`,
     'RETURN_STATS',
     ...(inOrder ? [] : ["FILENAME_PATTERN '{uuidv7}'", 'OVERWRITE_OR_IGNORE true']),

@@ -11,8 +11,9 @@ import {
   targetFileSize,
 } from '@phlo/iceberg'
 import type { TableMetadata } from '@phlo/ports'
-import { identifier, literal } from '../duckdb-dialect.js'
+import { identifier } from '../duckdb-dialect.js'
 import { type Connection, type DuckDbHost, openPartitionsSetting, type PlainRow } from '../duckdb-host.js'
+import { declareLogicalTypes } from '../parquet/logical-types.js'
 import { registerBucketFunction } from './bucket-function.js'
 import { addSplitOffsets, type CopyRow, readCopyRow, type StagedFile } from './copied-files.js'
 import { type CopyLayout, copyStatement, partitionColumn, partitionColumns } from './copy-statement.js'
@@ -22,6 +23,7 @@ import { addNanStatistics } from './nan-statistics.js'
 import { partitionValue } from './partition-expressions.js'
 import { writePositionDeleteFile } from './position-delete-file.js'
 import { type SortKeys, tableSortKeys } from './sort-keys.js'
+import { storableFields, storedRows } from './stored-columns.js'
 
 /** What a write does otherwise than the table's properties say. */
 export interface WriteLayout extends CopyLayout {
@@ -56,6 +58,19 @@ export class ParquetWriter {
     run: Run = (statement) => connection.run(statement),
     layout: WriteLayout = {},
   ): Promise<StagedFile[]> {
+    const files = await this.writeFiles(connection, select, metadata, run, layout)
+    // DuckDB would read files back as what they are declared to be, so that this is the last step.
+    await declareLogicalTypes(files, currentSchema(metadata))
+    return files
+  }
+
+  private async writeFiles(
+    connection: Connection,
+    select: string,
+    metadata: TableMetadata,
+    run: Run,
+    layout: WriteLayout,
+  ): Promise<StagedFile[]> {
     if (layout.partition) return this.copy(connection, select, metadata, run, layout)
     const mode = layout.distribution ?? distributionMode(metadata)
     const partitioned = isPartitioned(metadata)
@@ -89,8 +104,7 @@ export class ParquetWriter {
     for (const group of groups) {
       const [{ file }] = group as readonly [StagedFile]
       const { specId, partition } = file
-      const paths = group.map(({ path: local }) => literal(local)).join(', ')
-      const rows = `SELECT * FROM read_parquet([${paths}], hive_partitioning = false)`
+      const rows = storedRows(group, currentSchema(metadata))
       const one = { ...layout, partition: { specId, partition } }
       const size = bytesOf(group)
       const isLarge = size > target * 1.5
@@ -176,7 +190,7 @@ export class ParquetWriter {
     const spec = partition ? [] : await this.boundSpec(connection, metadata)
     const folder = path.join(this.staging, String(this.count++))
     await mkdir(folder, { recursive: true })
-    const written = { ...schema, fields: [...schema.fields, ...extra] }
+    const written = { ...schema, fields: storableFields([...schema.fields, ...extra]) }
     const modes = metricsModes(metadata, schema)
     const rows = await run(copyStatement(select, written, spec, metadata, folder, layout))
     const files = rows

@@ -38,7 +38,7 @@ function sinceEpoch(unit: string, column: string, type: Primitive): string {
 
 function utc(column: string, type: Primitive): string {
   if (type.kind === 'timestamptz') return `(${column} AT TIME ZONE 'UTC')`
-  if (type.kind !== 'timestamp_ns') return column
+  if (type.kind !== 'timestamp_ns' && type.kind !== 'timestamptz_ns') return column
   // A cast of nanoseconds rounds towards 1970, which before 1970 is into the next hour or day.
   const nanos = `epoch_ns(${column})`
   return `make_timestamp((${nanos} - ((${nanos} % 1000) + 1000) % 1000) // 1000)`

@@ -2,6 +2,7 @@ import type * as Arrow from 'apache-arrow'
 import type { DuckDBDataChunk, DuckDBResult, DuckDBType, DuckDBValue } from '@duckdb/node-api'
 import { PhloError } from '@phlo/ports'
 import { duckdbTypeId } from '../duckdb-types.js'
+import { variantJson } from './variant-json.js'
 
 /** Rows of an Arrow batch; DuckDB's own chunks have 2,048. */
 const batchRows = 32_768
@@ -10,9 +11,7 @@ const batchRows = 32_768
 export function arrowSchema(arrow: typeof Arrow, result: DuckDBResult): Arrow.Schema {
   const types = result.columnTypes()
   return new arrow.Schema(
-    result
-      .deduplicatedColumnNames()
-      .map((name, index) => new arrow.Field(name, arrowType(arrow, types[index] as DuckDBType), true)),
+    result.deduplicatedColumnNames().map((name, index) => arrowField(arrow, name, types[index] as DuckDBType)),
   )
 }
 
@@ -55,6 +54,18 @@ interface Nested {
   readonly scale: number
 }
 
+/** A field that may be NULL, marked as an extension type where Arrow itself has none. */
+function arrowField(arrow: typeof Arrow, name: string, type: DuckDBType): Arrow.Field {
+  const extension = extensions.get(type.typeId)
+  const metadata = extension === undefined ? new Map<string, string>() : new Map([['ARROW:extension:name', extension]])
+  return new arrow.Field(name, arrowType(arrow, type), true, metadata)
+}
+
+const extensions = new Map<number, string>([
+  [duckdbTypeId.GEOMETRY, 'geoarrow.wkb'],
+  [duckdbTypeId.VARIANT, 'arrow.json'],
+])
+
 function arrowType(arrow: typeof Arrow, type: DuckDBType): Arrow.DataType {
   const nested = type as unknown as Nested
   const id = duckdbTypeId
@@ -86,6 +97,8 @@ function arrowType(arrow: typeof Arrow, type: DuckDBType): Arrow.DataType {
     case id.DECIMAL:
       return new arrow.Decimal(nested.scale, nested.width, 128)
     case id.BLOB:
+    // Well-known binary.
+    case id.GEOMETRY:
       return new arrow.Binary()
     case id.DATE:
       return new arrow.DateDay()
@@ -103,7 +116,7 @@ function arrowType(arrow: typeof Arrow, type: DuckDBType): Arrow.DataType {
       return new arrow.TimestampMicrosecond('UTC')
     case id.LIST:
     case id.ARRAY:
-      return new arrow.List(new arrow.Field('element', arrowType(arrow, nested.valueType), true))
+      return new arrow.List(arrowField(arrow, 'element', nested.valueType))
     case id.STRUCT:
       if (nested.entryNames.includes('')) {
         throw new PhloError('PHLO_SQL_INVALID', 'The result has a struct whose fields have no names', {
@@ -111,9 +124,7 @@ function arrowType(arrow: typeof Arrow, type: DuckDBType): Arrow.DataType {
         })
       }
       return new arrow.Struct(
-        nested.entryTypes.map(
-          (entry, index) => new arrow.Field(nested.entryNames[index] as string, arrowType(arrow, entry), true),
-        ),
+        nested.entryTypes.map((entry, index) => arrowField(arrow, nested.entryNames[index] as string, entry)),
       )
     case id.MAP:
       return new arrow.Map_(
@@ -121,7 +132,7 @@ function arrowType(arrow: typeof Arrow, type: DuckDBType): Arrow.DataType {
           'entries',
           new arrow.Struct<{ key: Arrow.DataType; value: Arrow.DataType }>([
             new arrow.Field('key', arrowType(arrow, nested.keyType), false),
-            new arrow.Field('value', arrowType(arrow, nested.valueType), true),
+            arrowField(arrow, 'value', nested.valueType) as Arrow.Field<Arrow.DataType>,
           ]),
           false,
         ),
@@ -164,8 +175,10 @@ function valuesData(
   }
   const base = { length, nullCount, nullBitmap }
   const nested = type as unknown as Nested
-  if (arrow.DataType.isUtf8(target))
-    return bytesData(arrow, target, values, base, (value) => Buffer.from(String(value), 'utf8'))
+  if (arrow.DataType.isUtf8(target)) {
+    const text = (type.typeId as number) === duckdbTypeId.VARIANT ? variantJson : String
+    return bytesData(arrow, target, values, base, (value) => Buffer.from(text(value), 'utf8'))
+  }
   if (arrow.DataType.isBinary(target))
     return bytesData(arrow, target, values, base, (value) => (value as unknown as { bytes: Uint8Array }).bytes)
   if (arrow.DataType.isBool(target)) {
