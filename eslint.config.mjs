@@ -6,12 +6,13 @@ const depConstraints = [
   { sourceTag: 'scope:ports', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:iceberg', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:iceberg-rest', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
+  { sourceTag: 'scope:catalog', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
   { sourceTag: 'scope:schema', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:core', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:authoring', onlyDependOnLibsWithTags: ['scope:core', 'scope:ports', 'scope:schema'] },
   {
     sourceTag: 'scope:plugin',
-    onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg', 'scope:iceberg-rest', 'scope:schema'],
+    onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg', 'scope:iceberg-rest', 'scope:catalog', 'scope:schema'],
   },
   {
     sourceTag: 'scope:app',

@@ -1,5 +1,5 @@
+import { noRef } from '@phlo/catalog'
 import { isPhloError, PhloError, type ReflogAction } from '@phlo/ports'
-import { noRef } from './catalog-errors.js'
 import type { CommitObject } from './commit-object.js'
 import type { CommitStore, StagedCommit } from './commit-store.js'
 import type { RefMove, RefStore, StoredRef } from './ref-store.js'

@@ -1,4 +1,15 @@
-import { randomUUID } from 'node:crypto'
+import {
+  catalogDiff,
+  type ChangeContext,
+  ChangeSet,
+  MetadataFiles,
+  newLocation,
+  namespaceKey,
+  parseKey,
+  refProtected,
+  tableKey,
+  TableRebases,
+} from '@phlo/catalog'
 import {
   type CatalogChange,
   type CatalogDiff,
@@ -23,24 +34,18 @@ import {
   type VersionedCatalog,
 } from '@phlo/ports'
 import { BranchWriter } from './branch-writer.js'
-import { refProtected } from './catalog-errors.js'
-import { type ChangeContext, ChangeSet } from './change-set.js'
 import { CommitMaker } from './commit-maker.js'
 import type { CommitObject } from './commit-object.js'
 import { CommitStore, isCommitId, type StagedCommit } from './commit-store.js'
 import { History } from './history.js'
 import { Merging } from './merging.js'
-import { MetadataFiles } from './metadata-files.js'
 import { refInfo, RefChanges } from './ref-changes.js'
 import { RefStore, unknownAuthor } from './ref-store.js'
-import { namespaceKey, parseKey, tableKey } from './table-keys.js'
-import { TableRebases } from './table-rebases.js'
-import { catalogDiff } from './tree-diff.js'
+import { treeState } from './tree-state.js'
 import { Tree } from './tree.js'
 
 /** Where the catalog's own objects are in the store. */
 const catalogPrefix = 'catalog'
-const tablesPrefix = 'tables'
 
 /**
  * A catalog that is nothing but objects: commits and tree pages named by their content, and one small object a ref.
@@ -143,7 +148,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
 
   async commit(changes: readonly CatalogChange[], options: CommitOptions): Promise<CommitResult> {
     const { ref: name = mainBranch, message, author = unknownAuthor } = options
-    const context: ChangeContext = { store: this.store, tree: this.tree, files: this.files, written: new Map() }
+    const context: ChangeContext = { store: this.store, files: this.files, written: new Map() }
     if (isCommitId(name)) {
       const { to, files, result } = await this.apply(changes, await this.history.resolve(name), context, options)
       await Promise.all([to.put(), ...files])
@@ -155,10 +160,8 @@ export class EmbeddedCatalog implements VersionedCatalog {
     })
   }
 
-  newTableLocation({ namespace, name }: TableIdentifier): string {
-    // Folder names are for people; only the suffix makes them unique.
-    const folder = [...namespace, name].map((part) => part.replace(/[^A-Za-z0-9_-]/g, '_') || '_').join('/')
-    return this.store.uri(`${tablesPrefix}/${folder}-${randomUUID().slice(0, 8)}`)
+  newTableLocation(identifier: TableIdentifier): string {
+    return newLocation(this.store, identifier)
   }
 
   async listRefs(): Promise<readonly RefInfo[]> {
@@ -237,7 +240,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
     context: ChangeContext,
     options: CommitOptions,
   ): Promise<{ to: StagedCommit; files: readonly Promise<void>[]; result: CommitResult }> {
-    const set = new ChangeSet(context, head.root)
+    const set = new ChangeSet(context, treeState(this.tree, head.root))
     for (const [place, change] of changes.entries()) await set.apply(change, place)
     const to = await this.maker.edited([head], set.edits, options)
     return { to, files: set.files, result: { commit: to.commit.id, tables: set.tables, views: set.views } }

@@ -1,10 +1,9 @@
+import { noRef, sameValue, tableKey } from '@phlo/catalog'
 import { type CommitInfo, mainBranch, type ReflogEntry, type TableIdentifier } from '@phlo/ports'
-import { noRef } from './catalog-errors.js'
 import type { CommitObject } from './commit-object.js'
 import { type CommitStore, isCommitId } from './commit-store.js'
 import type { RefStore } from './ref-store.js'
-import { tableKey } from './table-keys.js'
-import { sameValue, type Tree } from './tree.js'
+import { type Tree } from './tree.js'
 
 /** Commits by name, by order and by time. */
 export class History {

@@ -1,14 +1,21 @@
+import {
+  type MergePlan,
+  type MergeSides,
+  planMerge,
+  refMoved,
+  refProtected,
+  refuseConflicts,
+  type TableRebases,
+} from '@phlo/catalog'
 import type { MergeOptions, MergeResult } from '@phlo/ports'
 import type { BranchWriter } from './branch-writer.js'
-import { refMoved, refProtected } from './catalog-errors.js'
 import type { CommitMaker } from './commit-maker.js'
 import type { CommitObject } from './commit-object.js'
 import type { CommitStore } from './commit-store.js'
 import { commonAncestor } from './common-ancestor.js'
 import type { History } from './history.js'
-import { type MergePlan, planMerge, refuseConflicts } from './merge-plan.js'
 import { type RefStore, unknownAuthor } from './ref-store.js'
-import type { TableRebases } from './table-rebases.js'
+import { treeState } from './tree-state.js'
 import type { Root, Tree } from './tree.js'
 
 /** What a merge, a cherry-pick or a revert does to one state of its target. */
@@ -46,7 +53,7 @@ export class Merging {
       requireTarget(into, target, options)
       const base = await commonAncestor(commits, source, target)
       const sides = { base: base?.root, target: target.root, source: source.root }
-      return { base, plan: await planMerge(this.parts.tree, sides, options, rebases.rebase) }
+      return { base, plan: await planMerge(await this.sides(sides), options, rebases.rebase) }
     }
     const mayForward = options.fastForward ?? options.properties === undefined
     const forwards = (target: CommitObject, { base }: Attempt) =>
@@ -70,6 +77,17 @@ export class Merging {
         base?.id === target.id ? maker.withTree(parents, source.root, words) : await maker.edited(parents, edits, words)
       return { ...said, to, files, result: result(to.commit.id, attempt, false) }
     })
+  }
+
+  /** What the trees say of a merge's sides. */
+  private async sides(roots: {
+    readonly base: Root
+    readonly target: Root
+    readonly source: Root
+  }): Promise<MergeSides> {
+    const { tree } = this.parts
+    const [theirs, ours] = await Promise.all([tree.diff(roots.base, roots.source), tree.diff(roots.base, roots.target)])
+    return { theirs, ours, target: treeState(tree, roots.target) }
   }
 
   async cherryPick(id: string, into: string, options: MergeOptions): Promise<MergeResult> {
@@ -104,14 +122,18 @@ export class Merging {
     },
     options: MergeOptions,
   ): Promise<MergeResult> {
-    const { history, maker, refs, tree, writer } = this.parts
+    const { history, maker, refs, writer } = this.parts
     const { base, source, what, words } = change
     const rebases = this.newRebases()
     const look = async (target: CommitObject): Promise<Attempt> => {
       requireTarget(branch, target, options)
       return {
         base,
-        plan: await planMerge(tree, { base: base?.root, target: target.root, source }, options, rebases.rebase),
+        plan: await planMerge(
+          await this.sides({ base: base?.root, target: target.root, source }),
+          options,
+          rebases.rebase,
+        ),
       }
     }
     if (options.dryRun) {

@@ -1,7 +1,6 @@
+import { checkRefName, noRef, refMoved, refProtected } from '@phlo/catalog'
 import { isPhloError, mainBranch, PhloError, type RefInfo, type RefWords } from '@phlo/ports'
-import { noRef, refMoved, refProtected } from './catalog-errors.js'
 import type { History } from './history.js'
-import { checkRefName } from './ref-name.js'
 import type { RefState } from './ref-object.js'
 import type { RefMove, RefStore, StoredRef } from './ref-store.js'
 

@@ -1,18 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { CatalogValue } from '@phlo/catalog'
 
 /** What a key of the tree stands for. */
-export type TreeValue =
-  | { readonly type: 'namespace'; readonly properties: Readonly<Record<string, string>> }
-  /** `metadata` is the store's key of the table's or view's metadata file. */
-  | { readonly type: 'table' | 'view'; readonly metadata: string; readonly uuid: string }
-
-/** Properties in order of their names, so that what says the same is the same. */
-export function namespaceValue(properties: Readonly<Record<string, string>>): TreeValue {
-  return {
-    type: 'namespace',
-    properties: Object.fromEntries(Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1))),
-  }
-}
+export type TreeValue = CatalogValue
 
 /**
  * Where a page is: its content's hash, and the object that holds it. Two equal pages have equal hashes wherever they

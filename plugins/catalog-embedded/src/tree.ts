@@ -1,3 +1,4 @@
+import { type CatalogDifference, sameValue } from '@phlo/catalog'
 import { PhloError } from '@phlo/ports'
 import { endsPage, hashPage, isLeaf, type InnerPage, type Page, type PagePointer, type TreeValue } from './tree-page.js'
 
@@ -12,11 +13,7 @@ export type Root = PagePointer | undefined
 /** New values by key; `undefined` removes the key. */
 export type TreeEdits = ReadonlyMap<string, TreeValue | undefined>
 
-export interface TreeDifference {
-  readonly key: string
-  readonly before: TreeValue | undefined
-  readonly after: TreeValue | undefined
-}
+export type TreeDifference = CatalogDifference
 
 /** Where pages that are not stored yet are; the object that will hold them is not known before it is whole. */
 export const unstored = ''
@@ -256,10 +253,6 @@ function descend(
     }
     return page.items.map(([, hash, object]) => ({ hash, object }))
   })
-}
-
-export function sameValue(a: TreeValue | undefined, b: TreeValue | undefined): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
 }
 
 /** By UTF-16 unit, the order of `<`, which the whole tree uses. */

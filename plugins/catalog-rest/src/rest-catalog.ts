@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { newLocation } from '@phlo/catalog'
 import { type HttpClient, type RestClient, storageGrants } from '@phlo/iceberg-rest'
 import {
   type Catalog,
@@ -20,9 +20,6 @@ import { ViewChanges } from './view-changes.js'
 
 /** Requests under way at once while namespaces and tables are listed. */
 const listingWidth = 8
-
-/** Folder of new tables in the profile's storage. */
-const tablesPrefix = 'tables'
 
 type Change<Kind extends CatalogChange['kind']> = Extract<CatalogChange, { readonly kind: Kind }>
 
@@ -106,10 +103,8 @@ export class RestCatalog implements Catalog {
     return change && change.kind !== 'table' ? this.single(change) : { tables: [], views: [] }
   }
 
-  newTableLocation({ namespace, name }: TableIdentifier): string {
-    // Folder names are for people; only the suffix makes them unique.
-    const folder = [...namespace, name].map((part) => part.replace(/[^A-Za-z0-9_-]/g, '_') || '_').join('/')
-    return this.store.uri(`${tablesPrefix}/${folder}-${randomUUID().slice(0, 8)}`)
+  newTableLocation(identifier: TableIdentifier): string {
+    return newLocation(this.store, identifier)
   }
 
   async close(): Promise<void> {

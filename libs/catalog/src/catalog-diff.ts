@@ -1,15 +1,14 @@
 import type { CatalogDiff, NamespaceDiff, TableDiff } from '@phlo/ports'
+import type { CatalogDifference, CatalogValue } from './catalog-state.js'
 import { parseKey } from './table-keys.js'
-import type { TreeDifference } from './tree.js'
-import type { TreeValue } from './tree-page.js'
 
-export function changeOf({ before, after }: TreeDifference): 'added' | 'removed' | 'changed' {
+export function changeOf({ before, after }: CatalogDifference): 'added' | 'removed' | 'changed' {
   return before ? (after ? 'changed' : 'removed') : 'added'
 }
 
-/** The differences of two trees as the port tells them. `uri` gives the URI of a metadata file's key. */
-export function catalogDiff(differences: readonly TreeDifference[], uri: (key: string) => string): CatalogDiff {
-  const ofType = (type: TreeValue['type']) =>
+/** The differences of two states as the port tells them. `uri` gives the URI of a metadata file's key. */
+export function catalogDiff(differences: readonly CatalogDifference[], uri: (key: string) => string): CatalogDiff {
+  const ofType = (type: CatalogValue['type']) =>
     differences.flatMap(({ key, before, after }) => {
       // A name may pass from a table to a view: then one of them is removed and the other added.
       const mine = {

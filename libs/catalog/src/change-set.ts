@@ -11,11 +11,10 @@ import {
   type ViewMetadata,
   type ViewRequirement,
 } from '@phlo/ports'
+import { type CatalogState, type CatalogValue, namespaceValue } from './catalog-state.js'
 import { checkName, nameTaken, noNamespace, noTable, noView } from './catalog-errors.js'
 import type { MetadataFiles, NewFile } from './metadata-files.js'
 import { namespaceKey, tableKey } from './table-keys.js'
-import type { Root, Tree } from './tree.js'
-import { namespaceValue, type TreeValue } from './tree-page.js'
 
 /** A metadata file that an earlier attempt at the same changes made from `base`. */
 interface Written {
@@ -26,7 +25,6 @@ interface Written {
 /** What the changes of one commit need; the same for each of its attempts. */
 export interface ChangeContext {
   readonly store: ObjectStore
-  readonly tree: Tree
   readonly files: MetadataFiles
   /** By the change's place. An attempt that lost its race to changes elsewhere has written the very file already. */
   readonly written: Map<number, Written>
@@ -34,17 +32,17 @@ export interface ChangeContext {
 
 /** The changes of one commit, applied one after the other to one state of the catalog. */
 export class ChangeSet {
-  readonly edits = new Map<string, TreeValue | undefined>()
+  readonly edits = new Map<string, CatalogValue | undefined>()
   readonly tables: LoadedTable[] = []
   readonly views: LoadedView[] = []
   /** Metadata files that the commit must wait for. */
   readonly files: Promise<void>[] = []
   private readonly context: ChangeContext
-  private readonly root: Root
+  private readonly state: CatalogState
 
-  constructor(context: ChangeContext, root: Root) {
+  constructor(context: ChangeContext, state: CatalogState) {
     this.context = context
-    this.root = root
+    this.state = state
   }
 
   /** `place` tells the commit's changes apart. */
@@ -78,19 +76,19 @@ export class ChangeSet {
     }
   }
 
-  private async read(key: string): Promise<TreeValue | undefined> {
-    return this.edits.has(key) ? this.edits.get(key) : this.context.tree.get(this.root, key)
+  private async read(key: string): Promise<CatalogValue | undefined> {
+    return this.edits.has(key) ? this.edits.get(key) : this.state.get(key)
   }
 
   /** What the catalog has of the table. Throws PHLO_TABLE_NOT_FOUND. */
-  private async table(identifier: TableIdentifier): Promise<Extract<TreeValue, { metadata: string }>> {
+  private async table(identifier: TableIdentifier): Promise<Extract<CatalogValue, { metadata: string }>> {
     const value = await this.read(tableKey(identifier))
     if (value?.type !== 'table') throw noTable(identifier)
     return value
   }
 
   /** What the catalog has of the view. Throws PHLO_VIEW_NOT_FOUND. */
-  private async view(identifier: TableIdentifier): Promise<Extract<TreeValue, { metadata: string }>> {
+  private async view(identifier: TableIdentifier): Promise<Extract<CatalogValue, { metadata: string }>> {
     const value = await this.read(tableKey(identifier))
     if (value?.type !== 'view') throw noView(identifier)
     return value
@@ -186,7 +184,7 @@ export class ChangeSet {
     this.views.push({ identifier: to, metadata, metadataLocation: this.context.store.uri(value.metadata) })
   }
 
-  private async move(value: TreeValue, from: TableIdentifier, to: TableIdentifier): Promise<void> {
+  private async move(value: CatalogValue, from: TableIdentifier, to: TableIdentifier): Promise<void> {
     await this.requireFree(to)
     this.edits.set(tableKey(from), undefined)
     this.edits.set(tableKey(to), value)
@@ -220,7 +218,7 @@ export class ChangeSet {
     await this.requireNamespace(namespace)
     const within = (candidate: string) => candidate.startsWith(key) && candidate !== key
     let holds = [...this.edits].some(([candidate, value]) => within(candidate) && value)
-    for await (const [candidate] of this.context.tree.items(this.root, key, (item) => item.startsWith(key))) {
+    for await (const candidate of this.state.keys(key)) {
       holds ||= within(candidate) && !this.edits.has(candidate)
       if (holds) break
     }

@@ -1,5 +1,5 @@
 import { formatIdentifier, PhloError, type TableIdentifier } from '@phlo/ports'
-import type { TreeValue } from './tree-page.js'
+import type { CatalogValue } from './catalog-state.js'
 
 export function noRef(name: string): PhloError {
   return new PhloError('PHLO_REF_NOT_FOUND', `There is no branch, tag or commit ${name}`, { context: { ref: name } })
@@ -18,7 +18,7 @@ export function noNamespace(namespace: readonly string[]): PhloError {
 }
 
 /** The name is taken, by a table or by a view. */
-export function nameTaken(identifier: TableIdentifier, by: TreeValue): PhloError {
+export function nameTaken(identifier: TableIdentifier, by: CatalogValue): PhloError {
   const [code, kind] = by.type === 'view' ? ['PHLO_VIEW_EXISTS', 'view'] : ['PHLO_TABLE_EXISTS', 'table']
   return new PhloError(code, `The ${kind} ${formatIdentifier(identifier)} exists already`)
 }

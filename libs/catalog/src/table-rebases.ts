@@ -1,9 +1,9 @@
 import { applyUpdates, mergeTable } from '@phlo/iceberg'
 import type { ObjectStore, TableMetadata, TableUpdate } from '@phlo/ports'
+import type { CatalogValue } from './catalog-state.js'
 import type { Rebase } from './merge-plan.js'
 import type { MetadataFiles, NewFile } from './metadata-files.js'
 import { parseKey } from './table-keys.js'
-import type { TreeValue } from './tree-page.js'
 
 /** The source's changes of a table, done again on the target's state, before there is a metadata file of it. */
 interface Rebased {
@@ -50,8 +50,8 @@ export class TableRebases {
   }
 
   /** The edits with metadata files, and the puts of those files that must be waited for. */
-  write(edits: ReadonlyMap<string, TreeValue | undefined>): {
-    readonly edits: ReadonlyMap<string, TreeValue | undefined>
+  write(edits: ReadonlyMap<string, CatalogValue | undefined>): {
+    readonly edits: ReadonlyMap<string, CatalogValue | undefined>
     readonly files: readonly Promise<void>[]
   } {
     const written = new Map(edits)
@@ -74,7 +74,7 @@ export class TableRebases {
 
   private async merge(
     key: string,
-    value: Extract<TreeValue, { metadata: string }>,
+    value: Extract<CatalogValue, { metadata: string }>,
     states: { readonly base: string; readonly target: string; readonly source: string },
     name: string,
   ): Promise<Outcome> {

@@ -7,31 +7,36 @@ import {
   PhloError,
   type TableMerge,
 } from '@phlo/ports'
+import { changeOf } from './catalog-diff.js'
+import {
+  type CatalogDifference,
+  type CatalogState,
+  type CatalogValue,
+  namespaceValue,
+  sameValue,
+} from './catalog-state.js'
 import { namespaceKey, parseKey, tableKey } from './table-keys.js'
-import { changeOf } from './tree-diff.js'
-import { type Root, sameValue, type Tree, type TreeDifference } from './tree.js'
-import { namespaceValue, type TreeValue } from './tree-page.js'
 
-/** What the source's changes count from, what they are, and what they are brought into. */
+/** What each side changed since the base, and the state that the source's changes are brought into. */
 export interface MergeSides {
-  readonly base: Root
-  readonly target: Root
-  readonly source: Root
+  readonly theirs: readonly CatalogDifference[]
+  readonly ours: readonly CatalogDifference[]
+  readonly target: CatalogState
 }
 
 /** The table as both sides have it, made one; `reason` where that cannot be. */
 export type Rebase = (
   key: string,
   values: {
-    readonly base: TreeValue | undefined
-    readonly target: TreeValue | undefined
-    readonly source: TreeValue | undefined
+    readonly base: CatalogValue | undefined
+    readonly target: CatalogValue | undefined
+    readonly source: CatalogValue | undefined
   },
-) => Promise<{ readonly value: TreeValue } | { readonly reason: string }>
+) => Promise<{ readonly value: CatalogValue } | { readonly reason: string }>
 
 export interface MergePlan {
   /** What the target gets. */
-  readonly edits: ReadonlyMap<string, TreeValue | undefined>
+  readonly edits: ReadonlyMap<string, CatalogValue | undefined>
   readonly tables: readonly TableMerge[]
   readonly views: readonly TableMerge[]
   readonly namespaces: readonly NamespaceMerge[]
@@ -42,23 +47,21 @@ const decidedAtOnce = 64
 
 /** What happens to one key. */
 interface Decision {
-  readonly difference: TreeDifference
+  readonly difference: CatalogDifference
   outcome: MergeOutcome
   reason?: string
-  value?: TreeValue | undefined
+  value?: CatalogValue | undefined
 }
 
 /** Decides for everything that the source changed what the target gets: three-way, key by key. Nothing is written. */
 export async function planMerge(
-  tree: Tree,
-  { base, target, source }: MergeSides,
+  { theirs, ours, target }: MergeSides,
   options: Pick<MergeOptions, 'strategy' | 'strategies'>,
   rebase: Rebase,
 ): Promise<MergePlan> {
-  const [theirs, ours] = await Promise.all([tree.diff(base, source), tree.diff(base, target)])
   const oursByKey = new Map(ours.map((difference) => [difference.key, difference]))
   const strategies = new Map(options.strategies?.map(({ identifier, strategy }) => [tableKey(identifier), strategy]))
-  const decide = async (difference: TreeDifference): Promise<Decision | undefined> => {
+  const decide = async (difference: CatalogDifference): Promise<Decision | undefined> => {
     const { key, after } = difference
     const mine = oursByKey.get(key)
     if (!mine) return { difference, outcome: 'taken', value: after }
@@ -72,7 +75,7 @@ export async function planMerge(
     decisions.push(...some.filter((decision) => decision !== undefined))
   }
   refuseSecondNames(decisions, ours)
-  await refuseHomeless(tree, target, decisions)
+  await refuseHomeless(target, decisions)
   const taken = decisions.filter(({ outcome }) => outcome === 'taken' || outcome === 'rebased')
   return { edits: new Map(taken.map(({ difference, value }) => [difference.key, value])), ...listed(decisions) }
 }
@@ -98,8 +101,8 @@ export function refuseConflicts(plan: Omit<MergePlan, 'edits'>, what: string): v
 
 async function settle(
   strategy: MergeStrategy,
-  theirs: TreeDifference,
-  ours: TreeDifference,
+  theirs: CatalogDifference,
+  ours: CatalogDifference,
   rebase: Rebase,
 ): Promise<Pick<Decision, 'outcome' | 'reason' | 'value'>> {
   if (strategy === 'ours') return { outcome: 'kept' }
@@ -119,10 +122,10 @@ function conflict(reason: string): Pick<Decision, 'outcome' | 'reason'> {
 
 /** Properties one by one, as the three-way merge of the catalog itself. */
 function mergeProperties(values: {
-  readonly base: TreeValue | undefined
-  readonly target: TreeValue | undefined
-  readonly source: TreeValue | undefined
-}): { readonly value: TreeValue } | { readonly reason: string } {
+  readonly base: CatalogValue | undefined
+  readonly target: CatalogValue | undefined
+  readonly source: CatalogValue | undefined
+}): { readonly value: CatalogValue } | { readonly reason: string } {
   const [base, target, source] = [values.base, values.target, values.source].map((value) =>
     value?.type === 'namespace' ? value.properties : {},
   ) as [Record<string, string>, Record<string, string>, Record<string, string>]
@@ -138,8 +141,8 @@ function mergeProperties(values: {
 }
 
 /** A table that each side gave another name must not end up with both. */
-function refuseSecondNames(decisions: readonly Decision[], ours: readonly TreeDifference[]): void {
-  const uuid = (value: TreeValue | undefined) => (value && value.type !== 'namespace' ? value.uuid : undefined)
+function refuseSecondNames(decisions: readonly Decision[], ours: readonly CatalogDifference[]): void {
+  const uuid = (value: CatalogValue | undefined) => (value && value.type !== 'namespace' ? value.uuid : undefined)
   const renamed = new Map(ours.flatMap(({ key, before, after }) => (!before && after ? [[uuid(after), key]] : [])))
   for (const decision of decisions) {
     const { key, before, after } = decision.difference
@@ -151,8 +154,8 @@ function refuseSecondNames(decisions: readonly Decision[], ours: readonly TreeDi
 }
 
 /** What is taken needs its namespace in the target, and a namespace only goes when nothing is left in it. */
-async function refuseHomeless(tree: Tree, target: Root, decisions: readonly Decision[]): Promise<void> {
-  const taken = new Map<string, TreeValue | undefined>()
+async function refuseHomeless(target: CatalogState, decisions: readonly Decision[]): Promise<void> {
+  const taken = new Map<string, CatalogValue | undefined>()
   for (const { difference, outcome, value } of decisions)
     if (outcome === 'taken' || outcome === 'rebased') taken.set(difference.key, value)
   for (const decision of decisions) {
@@ -161,10 +164,10 @@ async function refuseHomeless(tree: Tree, target: Root, decisions: readonly Deci
     const value = taken.get(key)
     const home = namespaceKey(parseKey(key).namespace)
     if (value && value.type !== 'namespace') {
-      const there = taken.has(home) ? taken.get(home) : await tree.get(target, home)
+      const there = taken.has(home) ? taken.get(home) : await target.get(home)
       if (!there) Object.assign(decision, conflict('the target dropped its namespace'))
     } else if (!value && key === home) {
-      for await (const [item] of tree.items(target, key, (candidate) => candidate.startsWith(key))) {
+      for await (const item of target.keys(key)) {
         if (item === key || (taken.has(item) && !taken.get(item))) continue
         Object.assign(decision, conflict(`the target has ${formatIdentifier(parseKey(item))} in it`))
         break
