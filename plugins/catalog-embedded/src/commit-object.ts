@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { PhloError } from '@phlo/ports'
 import { checkFormat, formatVersion } from './catalog-format.js'
-import { isLeaf, type Page, type PagePointer, type TreeValue } from './tree-page.js'
+import { type PagePack, packPages } from './page-pack.js'
+import type { Page, TreeValue } from './tree-page.js'
 import { type Root, unstored } from './tree.js'
 
 /** A commit, with the pages of its tree that no earlier commit has. Named by the hash of its bytes. */
@@ -37,21 +38,13 @@ interface Stored {
   pages: Record<string, { level: number; items: readonly unknown[] }>
 }
 
-/** A commit and its bytes; only pages that its tree reaches are stored. */
+/** A commit and its bytes, with the packs of those of its pages that it does not carry itself. */
 export function encodeCommit(
   commit: NewCommit,
-  pages: ReadonlyMap<string, Page>,
+  newPages: ReadonlyMap<string, Page>,
   nonce: string,
-): { commit: CommitObject; bytes: Buffer } {
-  const reached: Stored['pages'] = {}
-  const visit = (pointer: PagePointer | undefined): void => {
-    if (!pointer || pointer.object !== unstored || reached[pointer.hash]) return
-    const page = pages.get(pointer.hash)
-    if (!page) throw new PhloError('PHLO_INTERNAL', `The page ${pointer.hash} of a new commit is not there`)
-    reached[pointer.hash] = page
-    if (!isLeaf(page)) for (const [, hash, object] of page.items) visit({ hash, object })
-  }
-  visit(commit.root)
+): { commit: CommitObject; bytes: Buffer; packs: readonly PagePack[] } {
+  const { packs, root, pages } = packPages(commit.root, newPages)
   const stored: Stored = {
     format: formatVersion,
     parents: commit.parents,
@@ -61,11 +54,11 @@ export function encodeCommit(
     time: commit.time,
     properties: commit.properties,
     nonce,
-    root: commit.root ? [commit.root.hash, commit.root.object] : null,
-    pages: reached,
+    root: root ? [root.hash, root.object] : null,
+    pages: Object.fromEntries(pages),
   }
   const bytes = Buffer.from(JSON.stringify(stored), 'utf8')
-  return { commit: commitObject(createHash('sha256').update(bytes).digest('hex'), stored), bytes }
+  return { commit: commitObject(createHash('sha256').update(bytes).digest('hex'), stored), bytes, packs }
 }
 
 /**

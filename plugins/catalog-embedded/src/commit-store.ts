@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { isPhloError, type ObjectStore, PhloError } from '@phlo/ports'
 import { type CommitObject, decodeCommit, encodeCommit, type NewCommit } from './commit-object.js'
+import { decodePack, isPackId } from './page-pack.js'
 import type { PageSource } from './tree.js'
 import type { Page, PagePointer } from './tree-page.js'
 
 /** Commits that one process keeps in memory; each has a few pages of a few kilobytes. */
 const cachedCommits = 2_000
+
+/** Packs that one process keeps in memory; each has about a quarter of a megabyte of pages. */
+const cachedPacks = 400
 
 /** A commit that can be read through the {@link CommitStore} already, though nobody else sees it before `put`. */
 export interface StagedCommit {
@@ -23,6 +27,8 @@ export class CommitStore implements PageSource {
   private readonly cache = new Map<string, CommitObject>()
   /** Not stored yet, so the cache may not forget them. */
   private readonly staged = new Map<string, CommitObject>()
+  private readonly stagedPacks = new Map<string, ReadonlyMap<string, Page>>()
+  private readonly packs = new Map<string, ReadonlyMap<string, Page>>()
 
   constructor(store: ObjectStore, prefix: string) {
     this.store = store
@@ -55,32 +61,63 @@ export class CommitStore implements PageSource {
 
   /** Makes a commit. `nonce` is only given to make the same commit everywhere. */
   stage(commit: NewCommit, pages: ReadonlyMap<string, Page>, nonce: string = randomUUID()): StagedCommit {
-    const { commit: made, bytes } = encodeCommit(commit, pages, nonce)
+    const { commit: made, bytes, packs } = encodeCommit(commit, pages, nonce)
+    for (const { id, bytes: pack } of packs) this.stagedPacks.set(id, decodePack(id, pack))
     this.staged.set(made.id, made)
     let isStored = false
+    const forget = () => {
+      this.staged.delete(made.id)
+      for (const { id } of packs) this.stagedPacks.delete(id)
+    }
     return {
       commit: made,
       put: async () => {
         if (isStored) return
-        try {
-          await this.store.put(this.key(made.id), bytes, { ifAbsent: true })
-        } catch (error) {
-          // Named by its content: what is there already is the same.
-          if (!isPhloError(error, 'PHLO_OBJECT_EXISTS')) throw error
-        }
+        await Promise.all([
+          this.putOnce(this.key(made.id), bytes),
+          ...packs.map((pack) => this.putOnce(this.packKey(pack.id), pack.bytes)),
+        ])
         isStored = true
-        this.staged.delete(made.id)
+        forget()
         this.remember(made)
       },
-      discard: () => this.staged.delete(made.id),
+      discard: forget,
     }
   }
 
   async page(pointer: PagePointer): Promise<Page> {
-    const page = (await this.get(pointer.object)).pages.get(pointer.hash)
+    const { object } = pointer
+    const pages = isPackId(object) ? await this.pack(object) : (await this.get(object)).pages
+    const page = pages.get(pointer.hash)
     if (!page)
       throw new PhloError('PHLO_STORAGE_FAILED', `The catalog object ${pointer.object} lacks the page ${pointer.hash}`)
     return page
+  }
+
+  private async pack(id: string): Promise<ReadonlyMap<string, Page>> {
+    let pages = this.stagedPacks.get(id) ?? this.packs.get(id)
+    if (!pages) {
+      const object = await this.store.get(this.packKey(id))
+      if (!object) throw new PhloError('PHLO_OBJECT_NOT_FOUND', `The catalog's pack ${id} is not there`)
+      pages = decodePack(id, object.bytes)
+    }
+    this.packs.delete(id)
+    this.packs.set(id, pages)
+    if (this.packs.size > cachedPacks) this.packs.delete(this.packs.keys().next().value as string)
+    return pages
+  }
+
+  private async putOnce(key: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.store.put(key, bytes, { ifAbsent: true })
+    } catch (error) {
+      // Named by its content: what is there already is the same.
+      if (!isPhloError(error, 'PHLO_OBJECT_EXISTS')) throw error
+    }
+  }
+
+  private packKey(id: string): string {
+    return `${this.prefix}/packs/${id.slice(1, 3)}/${id.slice(1)}`
   }
 
   private key(id: string): string {

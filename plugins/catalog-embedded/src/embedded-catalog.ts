@@ -40,6 +40,7 @@ import { CommitStore, isCommitId, type StagedCommit } from './commit-store.js'
 import { History } from './history.js'
 import { Merging } from './merging.js'
 import { refInfo, RefChanges } from './ref-changes.js'
+import { RefList } from './ref-list.js'
 import { RefStore, unknownAuthor } from './ref-store.js'
 import { treeState } from './tree-state.js'
 import { Tree } from './tree.js'
@@ -66,6 +67,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
   private readonly store: ObjectStore
   private readonly commits: CommitStore
   private readonly refs: RefStore
+  private readonly refList: RefList
   private readonly tree: Tree
   private readonly files: MetadataFiles
   private readonly history: History
@@ -78,6 +80,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
     this.store = store
     this.commits = new CommitStore(store, catalogPrefix)
     this.refs = new RefStore(store, catalogPrefix)
+    this.refList = new RefList(store, this.refs, catalogPrefix)
     this.tree = new Tree(this.commits)
     this.files = new MetadataFiles(store)
     this.history = new History(this.commits, this.refs, this.tree)
@@ -165,7 +168,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
   }
 
   async listRefs(): Promise<readonly RefInfo[]> {
-    return (await this.refs.list()).map(refInfo)
+    return this.refList.list()
   }
 
   async getRef(name: string): Promise<RefInfo | undefined> {

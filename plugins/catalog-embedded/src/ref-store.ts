@@ -22,7 +22,8 @@ const mostMessage = 200
 export class RefStore {
   readonly logs: RefLog
   private readonly store: ObjectStore
-  private readonly prefix: string
+  /** Where the refs' objects are. */
+  readonly prefix: string
 
   constructor(store: ObjectStore, prefix: string) {
     this.store = store
@@ -40,14 +41,6 @@ export class RefStore {
   async read(name: string): Promise<StoredRef | undefined> {
     const object = await this.store.get(this.key(name))
     return object && { name, ...decodeRef(name, object.bytes), version: object.version }
-  }
-
-  async list(): Promise<StoredRef[]> {
-    const names: string[] = []
-    for await (const { key } of this.store.list(this.prefix))
-      names.push(decodeURIComponent(key.slice(this.prefix.length)))
-    const refs = await Promise.all(names.map((name) => this.get(name)))
-    return refs.filter((ref) => ref !== undefined).sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   /**
@@ -90,6 +83,11 @@ export class RefStore {
       if (entry.time < time) return false
     }
     return false
+  }
+
+  /** The name of the ref whose object has the key. */
+  nameOf(key: string): string {
+    return decodeURIComponent(key.slice(this.prefix.length))
   }
 
   private key(name: string): string {
