@@ -278,15 +278,14 @@ class Ingestion {
       : taken.files
     const { existing, transaction } = table
     const { metadata } = transaction
-    const change: SnapshotChange =
-      existing && files.length > 0
-        ? await replaceRows(
-            { connection, store: this.store, writer: this.writer, existing, metadata, key: strategy.key },
-            files,
-          )
-        : { add: [] }
     const mergedBy = strategy.key.flatMap((column) => findField(currentSchema(metadata), column)?.id ?? [])
-    return { ...taken, files, change: { ...change, mergedBy }, duplicates: valid - rowsIn(files) }
+    const duplicates = valid - rowsIn(files)
+    if (!existing || files.length === 0) return { ...taken, files, change: { add: [], mergedBy }, duplicates }
+    const { store, writer } = this
+    const { key, keep } = strategy
+    const keysRepeat = keep === 'hash'
+    const replaced = await replaceRows({ connection, store, writer, existing, metadata, key, keysRepeat }, files)
+    return { ...taken, files: replaced.files, change: { ...replaced.change, mergedBy }, duplicates }
   }
 
   /** The valid rows once more, in the source's order, and of each key the one to keep. */

@@ -3,7 +3,7 @@ import { currentSchema, planScan, type ScanTask } from '@phlo/iceberg'
 import { DuckDbHost } from '../duckdb-host.js'
 import { DuckDbOptions } from '../options.js'
 import { rowsSelect } from '../reading/rows-select.js'
-import { table, TestLake } from '../testing/lake.js'
+import { table, TestLake, z } from '../testing/lake.js'
 
 let lake: TestLake
 let host: DuckDbHost
@@ -17,8 +17,8 @@ afterEach(async () => {
 })
 
 /** By `id`: the row's own id, and the sequence number of the commit that changed it last. */
-async function lineage(): Promise<unknown[]> {
-  const metadata = (await lake.catalog.loadTable(table('a.t')))!.metadata
+async function lineage(name = 'a.t'): Promise<unknown[]> {
+  const metadata = (await lake.catalog.loadTable(table(name)))!.metadata
   const tasks: ScanTask[] = []
   for await (const task of planScan(lake.store, metadata)) tasks.push(task)
   return host.connect(async (connection) => {
@@ -27,7 +27,7 @@ async function lineage(): Promise<unknown[]> {
     })
     const found = await connection.run(`FROM (${rows}) ORDER BY id`)
     return found.map(({ id, _row_id: row, _last_updated_sequence_number: changed }) => [
-      id,
+      Number(id),
       Number(row),
       Number(changed),
     ])
@@ -60,5 +60,39 @@ it.each(['copy-on-write', 'merge-on-read'])(
     expect(found[4]?.[0]).toBe(9)
     expect(found[4]?.[1]).toBeGreaterThan(4)
     expect(found[4]?.[2]).toBe(4)
+  },
+)
+
+it.each([
+  ['copy-on-write', 'last'],
+  ['merge-on-read', 'last'],
+  ['merge-on-read', 'hash'],
+] as const)(
+  'rows that ingestion replaces by %s keep their ids, of which each stays one row (%s)',
+  async (mode, keep) => {
+    await lake.execute(
+      `CREATE TABLE bronze.t WITH ('format-version' = 3, 'write.merge.mode' = '${mode}')
+     AS SELECT range::BIGINT AS id, 'x' AS s FROM range(4)`,
+    )
+    // A key that the table itself has twice: the rows that replace both have one id of theirs.
+    await lake.execute("INSERT INTO bronze.t VALUES (3, 'again')")
+    const first = (await lineage('bronze.t')) as [number, number, number][]
+    const ids = (id: number) => first.filter(([own]) => own === id).map(([, row]) => row)
+    const file = await lake.file('rows.csv', 'id,s\n1,y\n1,z\n3,y\n8,new\n')
+    await lake.ingest(z.object({ id: z.int().nullable(), s: z.string().nullable() }), {
+      inputs: [{ type: 'files', format: 'csv', paths: [file] }],
+      strategy: { kind: 'merge', key: ['id'], keep },
+    })
+    const found = (await lineage('bronze.t')) as [number, number, number][]
+    expect(found.map(([id]) => id)).toEqual(keep === 'hash' ? [0, 1, 1, 2, 3, 8] : [0, 1, 2, 3, 8])
+    expect(new Set(found.map(([, row]) => row)).size).toBe(found.length)
+    for (const [id, row, changed] of found) {
+      if (id === 0 || id === 2) expect([row, changed]).toEqual([ids(id)[0], 1])
+      else expect(changed).toBe(3)
+      if (id === 3) expect(ids(3)).toContain(row)
+      if (id === 8) expect(row).toBeGreaterThan(4)
+    }
+    expect(found.filter(([id, row]) => id === 1 && row === ids(1)[0])).toHaveLength(1)
+    expect(await lake.rows('SELECT s FROM bronze.t WHERE id IN (3, 8) ORDER BY id')).toEqual([{ s: 'y' }, { s: 'new' }])
   },
 )

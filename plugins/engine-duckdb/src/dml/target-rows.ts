@@ -91,7 +91,7 @@ export class TargetRows {
   }
 }
 
-/** The beginning of a SELECT of the places of rows. */
-export function placesOf(select: string): string {
-  return `SELECT ${taskColumn}, ${positionColumn} FROM (${select})`
+/** The beginning of a SELECT of the places of rows, and of `more` columns. */
+export function placesOf(select: string, more: readonly string[] = []): string {
+  return `SELECT ${[taskColumn, positionColumn, ...more].join(', ')} FROM (${select})`
 }

@@ -11,10 +11,12 @@ import {
 import type { LoadedTable, ObjectStore, TableMetadata } from '@phlo/ports'
 import { randomUUID } from 'node:crypto'
 import { isolationLevel, RowChangeWriter } from '../dml/row-changes.js'
-import { placesOf, TargetRows } from '../dml/target-rows.js'
+import { placesOf, positionColumn, TargetRows, taskColumn } from '../dml/target-rows.js'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { lineageFields } from '../reading/rows-select.js'
 import type { StagedFile } from '../tables/copied-files.js'
+import { distributionMode } from '../tables/distribution.js'
 import type { ParquetWriter } from '../tables/parquet-writer.js'
 
 /** What a merge by key stands on. */
@@ -26,30 +28,69 @@ interface MergeInto {
   /** The table as it will be. */
   readonly metadata: TableMetadata
   readonly key: readonly string[]
+  /** Can rows that are written have a key in common? */
+  readonly keysRepeat: boolean
+}
+
+/** What becomes of rows that are written, and of those that they replace. */
+interface ReplacedRows {
+  /** The rows that were written; in format version 3 anew, with the ids of those that they replace. */
+  readonly files: readonly StagedFile[]
+  /** The change but for these rows. */
+  readonly change: SnapshotChange
 }
 
 /**
  * Finds the table's rows with the keys of rows that are already written, and takes them out of their files, as the
- * table's `write.merge.mode` says. The result is that part of the change which the rows themselves are not.
+ * table's `write.merge.mode` says.
  */
-export async function replaceRows(merge: MergeInto, written: readonly StagedFile[]): Promise<SnapshotChange> {
+export async function replaceRows(merge: MergeInto, written: readonly StagedFile[]): Promise<ReplacedRows> {
   const { connection, store, writer, existing, metadata, key } = merge
   const filter = keyFilter(existing.metadata, metadata, key, written)
   const isolation = isolationLevel(metadata, 'merge')
   const target = new TargetRows(connection, store, metadata, existing.identifier)
   await target.plan(filter, existing.metadata)
-  if (target.tasks.length === 0) return { add: [], validation: { isolation, filter } }
+  if (target.tasks.length === 0) return { files: written, change: { add: [], validation: { isolation, filter } } }
   const leaving = `leaving_${randomUUID().replaceAll('-', '')}`
+  const lineage = lineageFields(metadata).length > 0
+  const kept = lineage ? ['_row_id', ...key.map(identifier)] : []
   await connection.run(
-    `CREATE TEMP TABLE ${leaving} AS ${placesOf(await target.select())} ` +
+    `CREATE TEMP TABLE ${leaving} AS ${placesOf(await target.select({ lineage }), kept)} ` +
       `SEMI JOIN (${keysOf(written, key)}) USING (${key.map(identifier).join(', ')})`,
   )
+  const files = lineage ? await withRowIds(merge, written, leaving) : written
   const { add, removePaths, referencedPaths } = await new RowChangeWriter(connection, store, writer, metadata).write(
     target,
-    { leaving: `FROM ${leaving}` },
+    { leaving: `SELECT ${taskColumn}, ${positionColumn} FROM ${leaving}` },
     'merge',
   )
-  return { add, removePaths, validation: { isolation, filter, referencedPaths } }
+  return { files, change: { add, removePaths, validation: { isolation, filter, referencedPaths } } }
+}
+
+/**
+ * Writes rows once more, with the ids of the rows that they replace: to version 3 they are the same rows, changed by this
+ * commit. An id goes to one row only. Spec: "Row Lineage".
+ */
+async function withRowIds(
+  { connection, writer, metadata, key, keysRepeat }: MergeInto,
+  written: readonly StagedFile[],
+  leaving: string,
+): Promise<readonly StagedFile[]> {
+  const { rows } = await connection.one(`SELECT count(*) AS rows FROM ${leaving}`)
+  if (Number(rows) === 0) return written
+  const keys = key.map(identifier)
+  const columns = currentSchema(metadata).fields.map(({ name }) => `s.${identifier(name)}`)
+  const first = keysRepeat ? `, row_number() OVER (PARTITION BY ${keys.join(', ')}) AS _phlo_nth` : ''
+  const equal = [...keys.map((name) => `s.${name} = l.${name}`), ...(keysRepeat ? ['s._phlo_nth = 1'] : [])]
+  const select =
+    `SELECT ${columns.join(', ')}, l._row_id, CAST(NULL AS BIGINT) AS _last_updated_sequence_number ` +
+    `FROM (SELECT *${first} FROM ${stagedRows(written)}) AS s ` +
+    `LEFT JOIN (SELECT ${keys.join(', ')}, min(_row_id) AS _row_id FROM ${leaving} GROUP BY ${keys.join(', ')}) AS l ` +
+    `ON ${equal.join(' AND ')}`
+  return writer.write(connection, select, metadata, undefined, {
+    extra: lineageFields(metadata),
+    distribution: distributionMode(metadata, 'merge'),
+  })
 }
 
 /** Does a key occur in several of the rows? */
@@ -64,8 +105,11 @@ export async function hasRepeatedKeys(
 }
 
 function keysOf(written: readonly StagedFile[], key: readonly string[]): string {
-  const files = written.map(({ path }) => literal(path)).join(', ')
-  return `SELECT ${key.map(identifier).join(', ')} FROM read_parquet([${files}], hive_partitioning = false)`
+  return `SELECT ${key.map(identifier).join(', ')} FROM ${stagedRows(written)}`
+}
+
+function stagedRows(written: readonly StagedFile[]): string {
+  return `read_parquet([${written.map(({ path }) => literal(path)).join(', ')}], hive_partitioning = false)`
 }
 
 /** Only files whose ranges of the key's columns meet those of the new rows can hold their keys. */
