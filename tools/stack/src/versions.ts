@@ -14,7 +14,7 @@ export const versions = {
   trino: {
     artifact: 'io.trino:trino-server:476:tar.gz',
     version: '476',
-    sha256: '@TRINO@',
+    sha256: 'cfd5accde17e8ebd251eeeb78aed1f490e77bb3a164d95a0f454bf8a7c1cbd3f',
   },
   icebergRest: { version: '1.11.0' },
   /** The runtime that is fetched where the machine has no Java that is new enough. */

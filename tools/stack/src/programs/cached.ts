@@ -8,8 +8,16 @@ import { cacheFolder } from '../places.js'
 /** File of an entry that says what it must hold. */
 const contentsFile = 'phlo-contents.json'
 
-/** Path in the entry → size in bytes and SHA-256. */
-type Contents = Readonly<Record<string, { readonly size: number; readonly sha256: string }>>
+interface FileContent {
+  /** Bytes. */
+  readonly size: number
+  /** Milliseconds: a file that was not written to since need not be read again. */
+  readonly modified: number
+  readonly sha256: string
+}
+
+/** By the file's path in the entry. */
+type Contents = Readonly<Record<string, FileContent>>
 
 /**
  * The folder of something that was fetched, from the cache or by `fetch` into an empty folder. An entry appears under its
@@ -51,9 +59,11 @@ async function place(draft: string, entry: string): Promise<void> {
 async function isWhole(entry: string): Promise<boolean> {
   try {
     const contents = JSON.parse(await readFile(path.join(entry, contentsFile), 'utf8')) as Contents
-    for (const [name, { size, sha256 }] of Object.entries(contents)) {
+    for (const [name, { size, modified, sha256 }] of Object.entries(contents)) {
       const file = path.join(entry, name)
-      if ((await stat(file)).size !== size || (await sha256Of(file)) !== sha256) return false
+      const found = await stat(file)
+      if (found.size !== size) return false
+      if (found.mtimeMs !== modified && (await sha256Of(file)) !== sha256) return false
     }
     return true
   } catch {
@@ -62,11 +72,12 @@ async function isWhole(entry: string): Promise<boolean> {
 }
 
 async function contentsOf(folder: string): Promise<Contents> {
-  const contents: Record<string, { size: number; sha256: string }> = {}
+  const contents: Record<string, FileContent> = {}
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const file = path.join(entry.parentPath, entry.name)
     if (!entry.isFile()) continue
-    contents[path.relative(folder, file)] = { size: (await stat(file)).size, sha256: await sha256Of(file) }
+    const { size, mtimeMs } = await stat(file)
+    contents[path.relative(folder, file)] = { size, modified: mtimeMs, sha256: await sha256Of(file) }
   }
   return contents
 }

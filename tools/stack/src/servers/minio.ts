@@ -58,6 +58,9 @@ export const minio: Server = {
   },
 }
 
+/** The SDK tells users of Node 20 of its plans on standard error, which nobody asked this command for. */
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true'
+
 function clientOf({ ports, secrets }: Setting): S3Client {
   return new S3Client({
     endpoint: `http://127.0.0.1:${ports['api']}`,
