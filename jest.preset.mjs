@@ -4,7 +4,8 @@ import { fileURLToPath } from 'node:url'
 export default {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
-  testMatch: ['<rootDir>/src/**/*.spec.ts'],
+  // Suites against real servers are asked for by name: `npm run test:stack`.
+  testMatch: ['<rootDir>/src/**/*.spec.ts', '!**/*.stack.spec.ts'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -16,7 +16,7 @@ export function objectKey(store: ObjectStore, location: string): string {
  * Throws PHLO_ICEBERG_INVALID when it lies outside the store, PHLO_OBJECT_NOT_FOUND when it is not there.
  */
 export async function readObject(store: ObjectStore, location: string, range?: ByteRange): Promise<Uint8Array> {
-  const object = await store.get(objectKey(store, location), range && { range })
+  const object = await store.get(objectKey(store, location), { ...(range && { range }), immutable: true })
   if (!object) throw objectMissing(location)
   return object.bytes
 }

@@ -7,7 +7,7 @@ export interface ObjectInfo {
   readonly key: string
   /** Bytes. */
   readonly size: number
-  /** Opaque; differs between any two states of the same key. */
+  /** Opaque; differs between any two states of the same key whose bytes differ. */
   readonly version: string
   readonly modified: Date
 }
@@ -45,8 +45,14 @@ export interface ObjectStoreSupports {
 export interface ObjectStore {
   readonly supports: ObjectStoreSupports
 
-  /** The object, or `undefined` when there is none. With `range`, only those bytes. */
-  get(key: string, options?: { range?: ByteRange; signal?: AbortSignal }): Promise<StoredObject | undefined>
+  /**
+   * The object, or `undefined` when there is none. With `range`, only those bytes. `immutable` says that the object never
+   * changes once it is there, so that a copy of it is as good.
+   */
+  get(
+    key: string,
+    options?: { range?: ByteRange; signal?: AbortSignal; immutable?: boolean },
+  ): Promise<StoredObject | undefined>
 
   /** The object's description, or `undefined` when there is none. */
   head(key: string): Promise<ObjectInfo | undefined>

@@ -40,7 +40,7 @@ export class CommitStore implements PageSource {
     const known = this.staged.get(id) ?? this.cache.get(id)
     if (known) return this.remember(known)
     if (!isCommitId(id)) return undefined
-    const object = await this.store.get(this.key(id))
+    const object = await this.store.get(this.key(id), { immutable: true })
     return object && this.remember(decodeCommit(id, object.bytes))
   }
 
