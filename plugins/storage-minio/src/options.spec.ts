@@ -25,7 +25,7 @@ describe('MinioStorageOptions', () => {
     [{ bucket: 'lake', cache: { maxSize: '10' } }, 'a size without a unit'],
     [{ bucket: 'lake', attempts: 0 }, 'no attempt'],
     [{ bucket: 'lake', secure: true }, 'what is no option'],
-  ])('refuse %j: %s', (options) => {
+  ])('refuse %j: %s', (options, _) => {
     expect(MinioStorageOptions.safeParse(options).success).toBe(false)
   })
 
