@@ -1,5 +1,5 @@
-export { type Authentication, bearerToken, noAuthentication } from './authentication/authentication.js'
-export { OAuth2Authentication, type OAuth2Options } from './authentication/oauth2.js'
+export { bearerToken, noAuthentication } from './authentication/authentication.js'
+export { authenticationOf, AuthenticationOptions } from './authentication/authentication-options.js'
 export { type CatalogConfig } from './catalog/catalog-config.js'
 export { RestClient, type RestClientOptions, type TableCommit } from './catalog/rest-client.js'
 export type { GrantedTable } from './catalog/table-answer.js'

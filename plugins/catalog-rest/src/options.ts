@@ -1,31 +1,15 @@
+import { AuthenticationOptions } from '@phlo/iceberg-rest'
 import { z } from 'zod'
 
 const Milliseconds = z.int().min(1)
-
-/** How the catalog is told who asks. */
-const Authentication = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('none') }),
-  z.strictObject({ type: z.literal('bearer'), token: z.string().min(1) }),
-  z.strictObject({
-    type: z.literal('oauth2'),
-    /** Of the authorization server. Default: the catalog's own `/v1/oauth/tokens`. */
-    tokenUri: z.url({ protocol: /^https?$/ }).optional(),
-    clientId: z.string().min(1).optional(),
-    clientSecret: z.string().min(1).optional(),
-    /** Without a secret: a token to begin with, exchanged for a fresh one before it ends. */
-    token: z.string().min(1).optional(),
-    scope: z.string().optional(),
-    audience: z.string().min(1).optional(),
-    resource: z.string().min(1).optional(),
-  }),
-])
 
 export const RestCatalogOptions = z.strictObject({
   /** Where the catalog is, without `/v1`. */
   uri: z.url({ protocol: /^https?$/ }),
   /** The warehouse, as the server names it. */
   warehouse: z.string().min(1).optional(),
-  auth: Authentication.default({ type: 'none' }),
+  /** OAuth2's `tokenUri` is by default the catalog's own `/v1/oauth/tokens`. */
+  auth: AuthenticationOptions.default({ type: 'none' }),
   /** Sent with every request. */
   headers: z.record(z.string(), z.string()).default({}),
   /** Iceberg's own settings, between the server's defaults and its overrides. */

@@ -41,7 +41,7 @@ export class RestCatalog implements Catalog {
     this.http = http
     this.store = store
     this.namespaces = new NamespaceChanges(client)
-    this.tables = new TableChanges(client)
+    this.tables = new TableChanges(client, store)
     this.views = new ViewChanges(client)
     this.supports = {
       refs: false,

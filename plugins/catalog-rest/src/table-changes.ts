@@ -6,6 +6,7 @@ import {
   formatIdentifier,
   isPhloError,
   type LoadedTable,
+  type ObjectStore,
   PhloError,
   type TableIdentifier,
 } from '@phlo/ports'
@@ -19,8 +20,11 @@ const mostConflicts = 20
 export class TableChanges {
   private readonly client: RestClient
 
-  constructor(client: RestClient) {
+  private readonly store: ObjectStore
+
+  constructor(client: RestClient, store: ObjectStore) {
     this.client = client
+    this.store = store
   }
 
   /** One table, or several in the server's transaction. The tables as they are afterwards. */
@@ -41,6 +45,8 @@ export class TableChanges {
   }
 
   async register({ identifier, metadataLocation }: Change<'register-table'>): Promise<LoadedTable> {
+    if (this.store.key(metadataLocation) === undefined)
+      throw new PhloError('PHLO_UNSUPPORTED', `The metadata file ${metadataLocation} is outside the store`)
     const key = randomUUID()
     return this.named(identifier, () =>
       settled(
