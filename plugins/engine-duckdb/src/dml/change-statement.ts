@@ -90,10 +90,14 @@ export type TableAlteration =
   | { readonly kind: 'set-properties'; readonly properties: Properties }
   | { readonly kind: 'remove-properties'; readonly names: readonly string[] }
 
-/** A statement that changes one table, taken apart. Spans are parts of the text that DuckDB reads as they are. */
+/**
+ * A statement that changes one table, taken apart. Spans are parts of the text that DuckDB reads as they are; `with` is
+ * WITH and the common tables that stand before the statement, which all its parts know.
+ */
 export type ChangeStatement =
   | {
       readonly kind: 'insert'
+      readonly with?: Span
       readonly target: Target
       readonly columns: readonly NamedColumn[] | undefined
       /** INSERT … BY NAME. */
@@ -115,6 +119,7 @@ export type ChangeStatement =
     }
   | {
       readonly kind: 'update'
+      readonly with?: Span
       readonly target: Target
       readonly assignments: readonly Assignment[]
       readonly from: Span | undefined
@@ -122,12 +127,14 @@ export type ChangeStatement =
     }
   | {
       readonly kind: 'delete'
+      readonly with?: Span
       readonly target: Target
       readonly using: Span | undefined
       readonly where: Span | undefined
     }
   | {
       readonly kind: 'merge'
+      readonly with?: Span
       readonly target: Target
       readonly source: Span
       /** A condition, or the columns of USING. */
@@ -142,3 +149,8 @@ export type ChangeStatement =
       readonly ifExists: boolean
       readonly alteration: TableAlteration
     }
+
+/** What a SELECT begins with that knows the statement's common tables. */
+export function commonTables(statement: { readonly with?: Span }): readonly (Span | string)[] {
+  return statement.with ? [statement.with, ' '] : []
+}

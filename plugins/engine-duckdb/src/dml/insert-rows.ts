@@ -3,7 +3,7 @@ import { formatIdentifier, type NestedField, type TableIdentifier, type TableMet
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { resultColumns } from '../tables/result-schema.js'
-import type { ChangeStatement, NamedColumn, Span } from './change-statement.js'
+import { type ChangeStatement, commonTables, type NamedColumn, type Span } from './change-statement.js'
 import { assigned, withRequired } from './column-values.js'
 import { writeDefault } from '../reading/constants.js'
 import type { SqlComposer, SqlPart } from './composed-sql.js'
@@ -57,7 +57,9 @@ export async function insertedRows(
   const { query } = statement
   const positional = wanted ?? schema.fields
   const source = isValues(tree) && !statement.byName ? castValues(composer, query, positional) : query
-  const composed = composer.compose(source)
+  const common = commonTables(statement)
+  // The query may have a WITH of its own.
+  const composed = composer.compose(common.length > 0 ? [...common, 'FROM (', source, ')'] : source)
   const given = await resultColumns(connection, composed.text, { ...composed.statement, ran: composed.text })
   const targets = statement.byName
     ? given.map(({ name }) => requireColumn(schema.fields, table, { name, span: query }, composer))
@@ -71,7 +73,7 @@ export async function insertedRows(
   })
   const names = given.map((_, index) => `_phlo_${index}`)
   const rows: SqlPart = ['SELECT ', separated(columns), ' FROM (', source, `) AS _phlo_rows(${names.join(', ')})`]
-  return withRequired(schema, table, rows)
+  return [...common, withRequired(schema, table, rows)]
 }
 
 /** Parts with commas between. */

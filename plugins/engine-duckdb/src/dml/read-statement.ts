@@ -14,12 +14,22 @@ import { type Boundary, isSymbol, isWord, TokenReader } from './token-reader.js'
  */
 export function readChangeStatement(sql: string): ChangeStatement | undefined {
   const reader = new TokenReader(sql)
+  const common = reader.sees('WITH') ? readWith(reader) : undefined
   const read = readers[reader.peek()?.value ?? '']
   if (!read || reader.peek()?.kind !== 'word') return undefined
   const statement = read(reader)
   reader.expectEnd()
-  return statement
+  const { kind } = statement
+  if (!common || (kind !== 'insert' && kind !== 'update' && kind !== 'delete' && kind !== 'merge')) return statement
+  return { ...statement, with: common }
 }
+
+/** WITH and its tables, up to the statement that they are for. */
+function readWith(reader: TokenReader): Span {
+  return reader.piece('common tables', (token, before) => isSymbol(before, ')') && isWord(token, ...withCommonTables))
+}
+
+const withCommonTables = ['INSERT', 'UPDATE', 'DELETE', 'MERGE']
 
 /** The rows of a VALUES list; a value that is DEFAULT is `undefined`. Throws PHLO_SQL_INVALID for anything else. */
 export function readValues(sql: string, span: Span): (Span | undefined)[][] {

@@ -41,6 +41,9 @@ class StatementParts {
   private readonly connection: Connection
   private readonly composer: SqlComposer
   private readonly names = new Map<string, TableIdentifier>()
+  private prefix: readonly SqlPart[] = []
+  /** How many common tables there are. */
+  private known = 0
   /** The trees of the values and conditions that were looked at so far. */
   readonly expressions = new Map<Span, TreeNode>()
 
@@ -54,16 +57,31 @@ class StatementParts {
     return [...this.names.values()]
   }
 
+  /** Common tables that all further parts know. */
+  async common(span: Span): Promise<void> {
+    const tree = await this.inspect([span, ' SELECT 1'])
+    const { select_list: list, from_table: from, cte_map: known } = select(tree)
+    this.known = known?.map.length ?? 0
+    if (list?.length !== 1 || from?.type !== 'EMPTY' || !this.isBare(select(tree)) || this.known === 0)
+      throw this.composer.error(span, 'This is more than common tables')
+    this.prefix = [span, ' ']
+  }
+
   /** A SELECT or VALUES. */
   async query(span: Span): Promise<TreeNode> {
-    return this.inspect(span)
+    if (this.known === 0) return this.inspect(span)
+    // It may have a WITH of its own.
+    const { from_table: from } = select(await this.inspect([...this.prefix, 'FROM (', span, ')']))
+    const subquery = from?.['subquery'] as TreeNode | undefined
+    if (!subquery) throw this.composer.error(span, 'This is no query')
+    return subquery
   }
 
   /** One value or condition. */
   async expression(span: Span): Promise<TreeNode> {
-    const node = select(await this.inspect(['SELECT (', span, ')']))
+    const node = select(await this.inspect([...this.prefix, 'SELECT (', span, ')']))
     const [expression, ...more] = node.select_list ?? []
-    if (!expression || more.length > 0 || node.from_table?.type !== 'EMPTY' || !isBare(node))
+    if (!expression || more.length > 0 || node.from_table?.type !== 'EMPTY' || !this.isBare(node))
       throw this.composer.error(span, 'This is more than one expression')
     refuseSeveralValues(expression, (what) => this.composer.error(span, `${what} does not stand for one value`))
     this.expressions.set(span, expression)
@@ -72,18 +90,31 @@ class StatementParts {
 
   /** What can stand behind FROM. */
   async tableReference(span: Span): Promise<TreeNode> {
-    const node = select(await this.inspect(['SELECT 1 FROM ', span]))
-    if (node.select_list?.length !== 1 || !node.from_table || !isBare(node))
+    const node = select(await this.inspect([...this.prefix, 'SELECT 1 FROM ', span]))
+    if (node.select_list?.length !== 1 || !node.from_table || !this.isBare(node))
       throw this.composer.error(span, 'This is more than a table')
     return node.from_table
   }
 
   /** The name of a type. */
   async type(span: Span): Promise<void> {
-    const node = select(await this.inspect(['SELECT CAST(NULL AS ', span, ')']))
+    const node = select(await this.inspect([...this.prefix, 'SELECT CAST(NULL AS ', span, ')']))
     const [cast, ...more] = node.select_list ?? []
-    if (cast?.class !== 'CAST' || more.length > 0 || node.from_table?.type !== 'EMPTY' || !isBare(node))
+    if (cast?.class !== 'CAST' || more.length > 0 || node.from_table?.type !== 'EMPTY' || !this.isBare(node))
       throw this.composer.error(span, 'This is no type')
+  }
+
+  /** Nothing but a list, a table and the common tables. */
+  private isBare(node: SelectNode): boolean {
+    return (
+      node.where_clause === null &&
+      node.having === null &&
+      node.qualify === null &&
+      node.sample === null &&
+      node.group_expressions?.length === 0 &&
+      node.modifiers?.length === 0 &&
+      node.cte_map?.map.length === this.known
+    )
   }
 
   private async inspect(part: SqlPart): Promise<TreeNode> {
@@ -93,7 +124,7 @@ class StatementParts {
     if (past) {
       const place = statement.placeOf?.(past.start)
       throw new PhloError('PHLO_SQL_INVALID', 'AT (…) and parts of a table’s history are understood in queries alone', {
-        hint: 'Make a table of the query first.',
+        hint: 'A change reads tables as they are. Query the past state by itself, or roll the table back to it.',
         ...(place && { location: { file: statementFile, ...place } }),
       })
     }
@@ -105,19 +136,6 @@ class StatementParts {
 function select(tree: TreeNode): SelectNode {
   const { node } = tree as { readonly node?: SelectNode }
   return node?.type === 'SELECT_NODE' ? node : {}
-}
-
-/** Nothing but a list and a table. */
-function isBare(node: SelectNode): boolean {
-  return (
-    node.where_clause === null &&
-    node.having === null &&
-    node.qualify === null &&
-    node.sample === null &&
-    node.group_expressions?.length === 0 &&
-    node.modifiers?.length === 0 &&
-    node.cte_map?.map.length === 0
-  )
 }
 
 /** Goes through an expression, not into its subqueries. */
@@ -166,6 +184,7 @@ export async function inspectParts(
       await expressions([defaultValue])
     }
   }
+  if ('with' in statement && statement.with) await parts.common(statement.with)
   switch (statement.kind) {
     case 'insert':
       if (statement.query) tree = await parts.query(statement.query)
