@@ -1,4 +1,4 @@
-export { noRef, refMoved, refProtected } from './catalog-errors.js'
+export { noNamespace, noRef, noTable, noView, refMoved, refProtected } from './catalog-errors.js'
 export { catalogDiff } from './catalog-diff.js'
 export {
   type CatalogDifference,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type RestClient, settled } from '@phlo/iceberg-rest'
-import { type CatalogChange, isPhloError } from '@phlo/ports'
+import { noNamespace } from '@phlo/catalog'
+import { type CatalogChange, isPhloError, PhloError, type TableIdentifier } from '@phlo/ports'
 
 type Change<Kind extends CatalogChange['kind']> = Extract<CatalogChange, { readonly kind: Kind }>
 
@@ -29,6 +30,9 @@ export class NamespaceChanges {
   }
 
   async setProperties({ namespace, set = {}, remove = [] }: Change<'set-namespace-properties'>): Promise<void> {
+    const both = remove.find((name) => Object.hasOwn(set, name))
+    if (both !== undefined)
+      throw new PhloError('PHLO_UNSUPPORTED', `The property ${both} cannot be set and removed by one change`)
     const key = randomUUID()
     await settled(
       `namespace ${namespace.join('.')}`,
@@ -49,4 +53,9 @@ export class NamespaceChanges {
       async () => ((await this.client.loadNamespace(namespace)) ? undefined : true),
     )
   }
+}
+
+/** Some servers put tables where no namespace is. Throws PHLO_NAMESPACE_NOT_FOUND. */
+export async function requireNamespace(client: RestClient, { namespace }: TableIdentifier): Promise<void> {
+  if (!(await client.loadNamespace(namespace))) throw noNamespace(namespace)
 }

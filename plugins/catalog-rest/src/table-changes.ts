@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { noTable } from '@phlo/catalog'
 import { checkRequirements } from '@phlo/iceberg'
 import { type RestClient, settled, shows, type TableCommit } from '@phlo/iceberg-rest'
 import {
@@ -10,6 +11,7 @@ import {
   PhloError,
   type TableIdentifier,
 } from '@phlo/ports'
+import { requireNamespace } from './namespace-changes.js'
 
 type Change<Kind extends CatalogChange['kind']> = Extract<CatalogChange, { readonly kind: Kind }>
 
@@ -33,6 +35,8 @@ export class TableChanges {
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined)
       throw new PhloError('PHLO_UNSUPPORTED', `One commit of a REST catalog changes ${twice} once, not twice`)
+    for (const { identifier, requirements } of commits)
+      if (requirements.some(({ type }) => type === 'assert-create')) await requireNamespace(this.client, identifier)
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.attempt(commits)
@@ -47,6 +51,7 @@ export class TableChanges {
   async register({ identifier, metadataLocation }: Change<'register-table'>): Promise<LoadedTable> {
     if (this.store.key(metadataLocation) === undefined)
       throw new PhloError('PHLO_UNSUPPORTED', `The metadata file ${metadataLocation} is outside the store`)
+    await requireNamespace(this.client, identifier)
     const key = randomUUID()
     return this.named(identifier, () =>
       settled(
@@ -64,6 +69,7 @@ export class TableChanges {
     const key = randomUUID()
     const before = await this.client.loadTable(identifier)
     if (!before) throw noTable(identifier)
+    await requireNamespace(this.client, to)
     await this.named(to, () =>
       settled(
         `table ${formatIdentifier(identifier)}`,
@@ -144,8 +150,4 @@ export class TableChanges {
     if (!found) throw noTable(identifier)
     return found.table
   }
-}
-
-function noTable(identifier: TableIdentifier): PhloError {
-  return new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table ${formatIdentifier(identifier)}`)
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { noView } from '@phlo/catalog'
 import { applyViewUpdates, currentViewVersion } from '@phlo/iceberg'
 import { type RestClient, settled } from '@phlo/iceberg-rest'
 import {
@@ -9,7 +10,9 @@ import {
   PhloError,
   type TableIdentifier,
   type ViewMetadata,
+  type ViewUpdate,
 } from '@phlo/ports'
+import { requireNamespace } from './namespace-changes.js'
 
 type Change<Kind extends CatalogChange['kind']> = Extract<CatalogChange, { readonly kind: Kind }>
 
@@ -25,9 +28,12 @@ export class ViewChanges {
     const { identifier, requirements, updates } = change
     if (requirements.some(({ type }) => type === 'assert-create')) return this.create(change)
     const key = randomUUID()
+    const before = await this.client.loadView(identifier)
+    if (!before) throw noView(identifier)
+    const sent = withKnownSchemas(updates, before.metadata)
     return settled(
       `view ${formatIdentifier(identifier)}`,
-      () => this.client.commitView(identifier, requirements, updates, key),
+      () => this.client.commitView(identifier, requirements, sent, key),
       async () => {
         const found = await this.client.loadView(identifier)
         if (!found) return undefined
@@ -41,6 +47,7 @@ export class ViewChanges {
     const key = randomUUID()
     const before = await this.client.loadView(identifier)
     if (!before) throw noView(identifier)
+    await requireNamespace(this.client, to)
     await this.named(to, () =>
       settled(
         `view ${formatIdentifier(identifier)}`,
@@ -71,6 +78,7 @@ export class ViewChanges {
     const metadata = applyViewUpdates(undefined, updates, { now: Date.now() })
     const version = currentViewVersion(metadata)
     const schema = metadata.schemas.find((candidate) => candidate['schema-id'] === version['schema-id'])
+    await requireNamespace(this.client, identifier)
     const body = { location: metadata.location, schema, 'view-version': version, properties: metadata.properties ?? {} }
     return this.named(identifier, () =>
       settled(
@@ -95,6 +103,20 @@ export class ViewChanges {
   }
 }
 
+/** The updates without schemas that the view has: servers don't count those as added, and a version could not name them. */
+function withKnownSchemas(updates: readonly ViewUpdate[], { schemas }: ViewMetadata): readonly ViewUpdate[] {
+  let added = -1
+  return updates.flatMap((update): ViewUpdate[] => {
+    if (update.action === 'add-schema') {
+      const fields = JSON.stringify(update.schema.fields)
+      added = schemas.find((schema) => JSON.stringify(schema.fields) === fields)?.['schema-id'] ?? -1
+      return added === -1 ? [update] : []
+    }
+    if (update.action !== 'add-view-version' || update['view-version']['schema-id'] !== -1) return [update]
+    return [{ ...update, 'view-version': { ...update['view-version'], 'schema-id': added } }]
+  })
+}
+
 /** The same query and properties, whatever the history. */
 function sameView(a: ViewMetadata, b: ViewMetadata): boolean {
   const { representations } = currentViewVersion(a)
@@ -102,8 +124,4 @@ function sameView(a: ViewMetadata, b: ViewMetadata): boolean {
     JSON.stringify(representations) === JSON.stringify(currentViewVersion(b).representations) &&
     JSON.stringify(a.properties ?? {}) === JSON.stringify(b.properties ?? {})
   )
-}
-
-function noView(identifier: TableIdentifier): PhloError {
-  return new PhloError('PHLO_VIEW_NOT_FOUND', `There is no view ${formatIdentifier(identifier)}`)
 }

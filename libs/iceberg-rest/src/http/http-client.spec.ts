@@ -58,7 +58,7 @@ describe('Requests', () => {
 
   it('that never reach a server are told apart', async () => {
     const client = new HttpClient({ authentication: noAuthentication, timeout: 2000, attempts: 2 })
-    const answer = await client.send({ method: 'POST', url: 'http://127.0.0.1:9/x', body: '{}', what: 'x' })
+    const answer = await client.send({ method: 'POST', url: 'http://127.0.0.1:2/x', body: '{}', what: 'x' })
     expect(answer).toMatchObject({ ok: false, kind: 'unsent' })
   })
 
