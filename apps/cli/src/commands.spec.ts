@@ -41,6 +41,24 @@ async function failure(args: readonly string[]): Promise<Record<string, unknown>
 describe('query', () => {
   const amounts = 'SELECT id, amount FROM bronze.orders ORDER BY id'
 
+  it('tells what would be read instead, for people and for programs', async () => {
+    const explain = ['query', '--explain', 'SELECT amount FROM bronze.orders WHERE id > 1']
+    expect(await project.succeed(explain)).toMatch(
+      /^bronze\.orders at snapshot \d+\n {2}wanted {5}id > 1\n {2}manifests {2}1 of 1 manifest of data\n {2}files {6}1 of 1 file\n/,
+    )
+    expect(JSON.parse(await project.succeed([...explain, '--json']))).toMatchObject({
+      tables: [
+        {
+          table: { namespace: ['bronze'], name: 'orders' },
+          filter: 'id > 1',
+          files: { read: 1, skippedByManifest: 0, skippedByPartition: 0, skippedByStatistics: 0 },
+          residuals: [{ filter: 'id > 1', files: 1 }],
+        },
+      ],
+      engine: expect.any(String),
+    })
+  }, 60_000)
+
   it('prints a table, CSV, JSON and lines of JSON', async () => {
     expect(await project.succeed(['query', amounts])).toBe(
       ['id  amount', '──  ──────', ' 1    10.5', ' 2      20', ' 3       7', '(3 rows)', ''].join('\n'),

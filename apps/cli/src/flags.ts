@@ -11,4 +11,5 @@ export interface QueryFlags {
   readonly snapshot: readonly string[]
   readonly format?: 'table' | 'csv' | 'json' | 'ndjson' | 'arrow'
   readonly limit: string
+  readonly explain?: boolean
 }

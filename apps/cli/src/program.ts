@@ -121,11 +121,13 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       new Option('--format <format>', 'how to print the rows').choices(['table', 'csv', 'json', 'ndjson', 'arrow']),
     )
     .option('--limit <rows>', 'rows of a printed table', '100')
+    .option('--explain', 'only tell what would be read, what would be passed over and why, and the engine’s plan')
     .addHelpText(
       'after',
       examples(
         'phlo query "SELECT count(*) FROM bronze.flights"',
         'phlo query --ref \'@{2026-01-01}\' --format csv "SELECT * FROM gold.route_delays"',
+        'phlo query --explain "SELECT count(*) FROM bronze.flights WHERE day = DATE \'2001-06-30\'"',
         'phlo query --format arrow "SELECT * FROM bronze.flights" > flights.arrow',
       ),
     )

@@ -69,6 +69,7 @@ export { type NewPuffinBlob, type NewPuffinFile, writePuffin } from './puffin/pu
 export { SpecUpdate } from './partition/spec-update.js'
 export { type BoundSortField, bindSortOrder, newSortOrder, type SortColumn } from './sort/sort-order.js'
 export { planScan, type ScanOptions, type ScanTask } from './scan/scan.js'
+export { ScanMetrics } from './scan/scan-metrics.js'
 export { evolveSchema, replaceSchema } from './schema/evolution.js'
 export { newSchema } from './schema/field-ids.js'
 export { findField, highestFieldId, indexById, type IndexedField } from './schema/schema.js'

@@ -109,6 +109,7 @@ export {
   type StatementProgress,
   type StatementTable,
 } from './query-engine.js'
+export type { Considered, QueryPlan, ScanReport, TableReadPlan } from './query-plan.js'
 export {
   type IngestEngine,
   IngestEnginePort,

@@ -2,6 +2,7 @@ import type { AddFilesRequest, AddFilesResult } from './add-files.js'
 import type { RecordBatch, Schema } from 'apache-arrow'
 import { isPhloError, restated, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
+import type { QueryPlan } from './query-plan.js'
 import type { RewriteDeletesRequest, RewriteDeletesResult, RewriteRequest, RewriteResult } from './rewrite.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
@@ -187,8 +188,8 @@ export interface QueryEngine {
    */
   analyze(request: AnalyzeRequest): Promise<AnalyzeResult>
 
-  /** The engine's own description of how it would run the statement. */
-  explain(sql: string, options?: QueryOptions): Promise<string>
+  /** How the statement would be run: what is read of each table and what is passed over, and the engine's own plan. */
+  explain(sql: string, options?: QueryOptions): Promise<QueryPlan>
 
   /** The tables that a statement that only reads would read, without running it. */
   tables(sql: string): Promise<readonly StatementTable[]>

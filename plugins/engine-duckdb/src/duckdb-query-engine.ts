@@ -17,6 +17,7 @@ import {
   type QueryEngine,
   type QueryEngineSupports,
   type QueryOptions,
+  type QueryPlan,
   type QueryResult,
   type RewriteDeletesRequest,
   type RewriteDeletesResult,
@@ -96,7 +97,7 @@ export class DuckDbQueryEngine implements QueryEngine {
     }
   }
 
-  async explain(sql: string, options: QueryOptions = {}): Promise<string> {
+  async explain(sql: string, options: QueryOptions = {}): Promise<QueryPlan> {
     return this.host.connect(async (connection) => {
       const { views, sql: ran, plans } = await this.attach(connection, sql, options)
       try {
@@ -104,7 +105,7 @@ export class DuckDbQueryEngine implements QueryEngine {
         const params = (options.params ?? []) as DuckDBValue[]
         const reader = await connection.guard(() => connection.raw.runAndReadAll(text, params), { sql: ran, ran: text })
         const rows = reader.getRowObjectsJson()
-        return [...plans.map(describePlan), ...rows.map((row) => row['explain_value'] as string)].join('\n')
+        return { tables: plans, engine: rows.map((row) => row['explain_value'] as string).join('\n') }
       } finally {
         await views.detach()
       }
@@ -231,11 +232,6 @@ ${select}
       await writer.clean()
     }
   }
-}
-
-/** How much of a table a statement reads. */
-function describePlan({ table, files, ofFiles }: AttachedStatement['plans'][number]): string {
-  return `${formatIdentifier(table)}: ${files}${ofFiles === undefined ? '' : ` of ${ofFiles}`} files`
 }
 
 /** The items, with `finish` called once when the iteration ends, is left, or fails. */

@@ -12,6 +12,7 @@ import {
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { plural } from '../output/numbers.js'
+import { queryPlanText } from '../output/query-plan.js'
 import type { Terminal } from '../output/terminal.js'
 import { cellText, textTable } from '../output/text-table.js'
 import type { QueryFlags } from '../flags.js'
@@ -31,6 +32,12 @@ export async function query(
       snapshots: flags.snapshot.map(parseSnapshot),
     }
     const engine: QueryEngine = composition.get(QueryEnginePort)
+    if (flags.explain) {
+      const plan = await engine.explain(statement, options)
+      if (globals.json) context.terminal.json(plan)
+      else context.terminal.print(queryPlanText(plan))
+      return exitCode.ok
+    }
     const result = await engine.query(statement, options)
     await printResult(
       context.terminal,

@@ -16,6 +16,7 @@ import {
   PhloError,
   type QueryEngine,
   type QueryOptions,
+  type QueryPlan,
   type QueryResult,
   type RewriteDeletesResult,
   type RewriteResult,
@@ -123,8 +124,8 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }
 
-  async explain(sql: string): Promise<string> {
-    return sql
+  async explain(sql: string): Promise<QueryPlan> {
+    return { tables: [], engine: sql }
   }
 
   async tables(sql: string): Promise<readonly StatementTable[]> {

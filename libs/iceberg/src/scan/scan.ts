@@ -12,6 +12,7 @@ import {
   type Expression,
   referencedFields,
 } from './expression.js'
+import type { ScanMetrics } from './scan-metrics.js'
 import { hasLiveFiles, isLive, TableFilter } from './table-filter.js'
 
 /**
@@ -34,6 +35,8 @@ export type ScanOptions = SnapshotSelection &
   BindOptions & {
     /** Files that certainly hold no row that meets it are left out. */
     readonly filter?: Expression
+    /** Told of what is read and what is passed over. */
+    readonly metrics?: ScanMetrics
   }
 
 /**
@@ -49,13 +52,20 @@ export async function* planScan(
 ): AsyncGenerator<ScanTask> {
   const { snapshot, schema } = selectSnapshot(metadata, options)
   const filter = bindExpression(options.filter ?? { op: 'true' }, schema, options)
+  const { metrics } = options
+  metrics?.start(filter, schema)
   if (!snapshot || filter.op === 'false') return
   // Filter and partition values have to be of the same types, which change when columns are widened.
   const files = new TableFiles(store, metadata, schema)
   const table = new TableFilter(files, filter)
   const manifests = (await files.manifests(snapshot)).filter(hasLiveFiles)
-  const data = manifests.filter((manifest) => manifest.content === 0 && table.mayHold(manifest))
-  const deletes = await liveDeletes(files, table, manifests, data)
+  const data = manifests.filter((manifest) => {
+    if (manifest.content !== 0) return false
+    const read = table.mayHold(manifest)
+    metrics?.manifest(manifest, read)
+    return read
+  })
+  const deletes = await liveDeletes(files, table, manifests, data, metrics)
   const statistics = new Set([...referencedFields(filter), ...(deletes?.equalityColumns ?? [])])
   // Told by the glance at the entry that comes next.
   let residual = filter
@@ -65,7 +75,9 @@ export async function* planScan(
     const keep = (entry: EntryGlance) => {
       if (entry.status === entryStatus.deleted) return false
       residual = specFilter.residual(entry)
-      return residual.op !== 'false'
+      if (residual.op !== 'false') return true
+      metrics?.skippedFile(specFilter.partitionMayMatch(entry.partition) ? 'statistics' : 'partition')
+      return false
     }
     return { statistics, keep }
   }
@@ -73,7 +85,9 @@ export async function* planScan(
     for (const entry of entries) {
       if (!isLive(entry)) continue
       const { file, sequenceNumber } = entry
-      yield { file, sequenceNumber, deletes: deletes?.of(file, sequenceNumber) ?? [], residual }
+      const task = { file, sequenceNumber, deletes: deletes?.of(file, sequenceNumber) ?? [], residual }
+      metrics?.task(task)
+      yield task
     }
   }
 }
@@ -84,10 +98,11 @@ async function liveDeletes(
   table: TableFilter,
   manifests: readonly ManifestFile[],
   data: readonly ManifestFile[],
+  metrics: ScanMetrics | undefined,
 ): Promise<DeleteIndex | undefined> {
   // Deletes from before the oldest file apply to none.
   const oldest = data.reduce((lowest, { minSequenceNumber }) => Math.min(lowest, minSequenceNumber), Infinity)
   const kept: ManifestEntry[] = []
-  for await (const entry of table.deletes(manifests, oldest)) if (isLive(entry)) kept.push(entry)
+  for await (const entry of table.deletes(manifests, oldest, metrics)) if (isLive(entry)) kept.push(entry)
   return kept.length === 0 ? undefined : new DeleteIndex(kept, files)
 }

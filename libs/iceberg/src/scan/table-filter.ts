@@ -3,6 +3,7 @@ import type { TableFiles } from '../manifest/table-files.js'
 import type { BoundExpression } from './expression.js'
 import { equalityMayMatch } from './pruning.js'
 import { SpecFilter } from './residual.js'
+import type { ScanMetrics } from './scan-metrics.js'
 
 /** A filter on rows, made ready for all of a table's manifests. It is bound to the schema that `files` wants values in. */
 export class TableFilter {
@@ -33,14 +34,22 @@ export class TableFilter {
    * The entries of delete manifests that may delete wanted rows of data files with at least that sequence number; also
    * entries that a snapshot marks as deleted.
    */
-  async *deletes(manifests: readonly ManifestFile[], oldest: number): AsyncGenerator<ManifestEntry> {
-    const wanted = manifests.filter(
-      (manifest) => manifest.content === 1 && manifest.sequenceNumber >= oldest && this.mayHold(manifest),
-    )
+  async *deletes(
+    manifests: readonly ManifestFile[],
+    oldest: number,
+    metrics?: ScanMetrics,
+  ): AsyncGenerator<ManifestEntry> {
+    const wanted = manifests.filter((manifest) => {
+      if (manifest.content !== 1) return false
+      const read = manifest.sequenceNumber >= oldest && this.mayHold(manifest)
+      metrics?.manifest(manifest, read)
+      return read
+    })
     for await (const { manifest, entries } of this.files.open(wanted)) {
       const specFilter = this.ofSpec(manifest.specId)
       for (const entry of entries) {
         const { file, sequenceNumber } = entry
+        if (isLive(entry)) metrics?.deleteFile()
         if (sequenceNumber < oldest || !specFilter.partitionMayMatch(file.partition)) continue
         if (equalityMayMatch(this.filter, file)) yield entry
       }

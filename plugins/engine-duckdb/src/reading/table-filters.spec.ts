@@ -22,8 +22,8 @@ afterAll(() => lake.close())
 
 /** The numbers of files that the tables of the statement are read from, in the order of their first mention. */
 async function files(sql: string, params: readonly (string | number | bigint | boolean | null)[] = []) {
-  const plan = await lake.queries.explain(sql, { params })
-  return [...plan.matchAll(/^[\w.]+: (\d+) of \d+ files$/gm)].map((match) => Number(match[1]))
+  const { tables } = await lake.queries.explain(sql, { params })
+  return tables.map((read) => read.files.read)
 }
 const rows = async (sql: string, params: readonly (string | number)[] = []) =>
   plainRows(await lake.queries.query(sql, { params }))

@@ -15,6 +15,7 @@ import {
   PhloError,
   type QueryOptions,
   type TableIdentifier,
+  type TableReadPlan,
 } from '@phlo/ports'
 import { identifier, tableName } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
@@ -27,7 +28,7 @@ import { tableFilters } from '../reading/table-filters.js'
 import { atSelection, callInterval } from '../reading/time-travel.js'
 import type { Statement, TableReference } from '../statement.js'
 import { loadTable } from './load-table.js'
-import { type ReadPlan, selectionOf, selectionOfOptions, tableSelect } from './table-view.js'
+import { selectionOf, selectionOfOptions, tableSelect } from './table-view.js'
 
 let databases = 0
 
@@ -121,10 +122,7 @@ export class LakeViews {
     )
     return {
       sql: withoutStates(statement.sql, replaced),
-      plans: views.flatMap(({ table }, index) => {
-        const plan = plans[index]
-        return plan ? [{ table: table.identifier, ...plan }] : []
-      }),
+      plans: plans.filter((plan) => plan !== undefined),
     }
   }
 
@@ -164,7 +162,7 @@ export class LakeViews {
   private async create(
     views: readonly View[],
     filters: ReadonlyMap<View, Expression>,
-  ): Promise<(ReadPlan | undefined)[]> {
+  ): Promise<(TableReadPlan | undefined)[]> {
     const selects = await Promise.all(views.map((view) => this.select(view, filters.get(view))))
     const schemas = new Map(views.map(({ schema }) => [schema.toLowerCase(), schema]))
     const created = new Map<string, { readonly table: LoadedTable; readonly sql: string }>()
@@ -186,7 +184,7 @@ export class LakeViews {
   private async select(
     view: View,
     filter: Expression | undefined,
-  ): Promise<{ readonly sql: string; readonly plan?: ReadPlan }> {
+  ): Promise<{ readonly sql: string; readonly plan?: TableReadPlan }> {
     const { connection, store } = this
     const { table, about, selection, since } = view
     const { metadata } = table
@@ -237,5 +235,5 @@ function requireSame(one: LoadedTable, other: LoadedTable): void {
 /** A statement that can be run now. */
 export interface AttachedStatement {
   readonly sql: string
-  readonly plans: readonly (ReadPlan & { readonly table: TableIdentifier })[]
+  readonly plans: readonly TableReadPlan[]
 }

@@ -1,4 +1,11 @@
-import { type Expression, planScan, type ScanTask, selectSnapshot, type SnapshotSelection } from '@phlo/iceberg'
+import {
+  type Expression,
+  planScan,
+  ScanMetrics,
+  type ScanTask,
+  selectSnapshot,
+  type SnapshotSelection,
+} from '@phlo/iceberg'
 import {
   formatIdentifier,
   type LoadedTable,
@@ -7,6 +14,7 @@ import {
   restated,
   isPhloError,
   sameIdentifier,
+  type TableReadPlan,
 } from '@phlo/ports'
 import type { Connection } from '../duckdb-host.js'
 import { type MetadataColumn, rowsSelect } from '../reading/rows-select.js'
@@ -21,13 +29,6 @@ export interface TableRead {
   readonly extra?: readonly MetadataColumn[]
 }
 
-/** How much of a table a statement has to read. */
-export interface ReadPlan {
-  readonly files: number
-  /** Of all data files of the snapshot, where it says so. */
-  readonly ofFiles?: number
-}
-
 /**
  * The SELECT that reads an Iceberg table's snapshot with DuckDB's Parquet reader. Throws PHLO_SNAPSHOT_NOT_FOUND and
  * PHLO_REF_NOT_FOUND.
@@ -36,15 +37,20 @@ export async function tableSelect(
   connection: Connection,
   store: ObjectStore,
   { table, selection, filter, extra = [] }: TableRead,
-): Promise<{ readonly sql: string; readonly plan: ReadPlan }> {
+): Promise<{ readonly sql: string; readonly plan: TableReadPlan }> {
   const { metadata } = table
   const { snapshot, schema } = selectionOf(table, selection)
   const tasks: ScanTask[] = []
-  for await (const task of planScan(store, metadata, { ...selection, ...(filter && { filter }) })) tasks.push(task)
-  const total = Number(snapshot?.summary?.['total-data-files'] ?? NaN)
+  const metrics = new ScanMetrics()
+  for await (const task of planScan(store, metadata, { ...selection, metrics, ...(filter && { filter }) }))
+    tasks.push(task)
   return {
     sql: await rowsSelect(connection, store, metadata, tasks, schema, { extra }),
-    plan: { files: tasks.length, ...(Number.isSafeInteger(total) && { ofFiles: total }) },
+    plan: {
+      table: table.identifier,
+      ...(snapshot && { snapshotId: snapshot['snapshot-id'] }),
+      ...metrics.report(),
+    },
   }
 }
 
