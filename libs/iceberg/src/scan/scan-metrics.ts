@@ -1,11 +1,17 @@
 import type { IcebergSchema, ScanReport } from '@phlo/ports'
-import { fileContent, isDeletionVector, type ManifestFile } from '../manifest/data-file.js'
+import { type DataFile, fileContent, isDeletionVector, type ManifestFile } from '../manifest/data-file.js'
 import type { BoundExpression } from './expression.js'
 import { expressionText } from './expression-text.js'
-import type { ScanTask } from './scan.js'
 
 /** Of more different residuals the rest is only counted together. */
 const mostResiduals = 20
+
+/** What counts of a scan's task. */
+interface PlannedFile {
+  readonly file: DataFile
+  readonly deletes: readonly { readonly file: DataFile }[]
+  readonly residual: BoundExpression
+}
 
 /** Counts what the planning of a scan reads and passes over, while its tasks are taken. */
 export class ScanMetrics {
@@ -45,7 +51,7 @@ export class ScanMetrics {
     this.deleteFiles++
   }
 
-  task({ file, deletes, residual }: ScanTask): void {
+  task({ file, deletes, residual }: PlannedFile): void {
     this.files.read++
     this.rows += file.recordCount
     this.bytes += file.fileSize
