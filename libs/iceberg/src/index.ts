@@ -172,3 +172,5 @@ export { type DeleteGroup, type DeleteRewritePlan, planDeleteRewrite } from './m
 export { targetFileSize } from './metadata/properties.js'
 export { type MergedStates, mergeTable } from './merge/merge-table.js'
 export type { MergeConflictKind, ReplayedSnapshot, TableMerge } from './merge/table-merge.js'
+export { type ChangedFiles, changedFiles, type FileRows } from './merge/changed-files.js'
+export type { TableAt } from './merge/changed-entries.js'

@@ -183,8 +183,9 @@ export class BranchReplay {
     const { summary } = snapshot
     if (summary?.[summaryKeys.replacePartitions] === 'true' || summary?.[summaryKeys.replaces] !== undefined)
       return 'serializable'
-    const kinds =
-      addedData.length === 0 ? ['delete'] : mergeKeysOf(snapshot).length > 0 ? ['merge'] : ['update', 'merge']
+    // Where rows are deleted by copying the others, nothing tells that from other changes.
+    const changing = mergeKeysOf(snapshot).length > 0 ? ['merge'] : ['delete', 'update', 'merge']
+    const kinds = addedData.length === 0 ? ['delete'] : changing
     const levels = kinds.map((kind) => this.sides.target.properties?.[`write.${kind}.isolation-level`])
     return levels.every((level) => level === 'snapshot') ? 'snapshot' : 'serializable'
   }

@@ -32,7 +32,7 @@ export async function changedEntries(store: ObjectStore, before: TableAt, after:
   }
 }
 
-async function manifestsOf(files: TableFiles, { snapshot }: TableAt): Promise<ManifestFile[]> {
+export async function manifestsOf(files: TableFiles, { snapshot }: TableAt): Promise<ManifestFile[]> {
   return snapshot ? files.manifests(snapshot) : []
 }
 
@@ -44,6 +44,6 @@ async function liveEntries(files: TableFiles, manifests: readonly ManifestFile[]
 }
 
 /** Several deletion vectors share a Puffin file. */
-function fileKey({ path, contentOffset }: DataFile): string {
+export function fileKey({ path, contentOffset }: DataFile): string {
   return `${contentOffset ?? ''} ${path}`
 }

@@ -143,7 +143,10 @@ class Merge {
     const nothing = { incomplete: false, sourceWentBack: false, targetWentBack: false, seen: new Set<bigint>() }
     const parting: Parting = { ...nothing, steps, meeting: from }
     const set: TableUpdate = { action: 'set-snapshot-ref', 'ref-name': name, type: 'branch', 'snapshot-id': from }
-    this.transaction.change(() => ({ updates: [set] }))
+    this.transaction.change(() => ({
+      updates: [set],
+      requirements: [{ type: 'assert-ref-snapshot-id', ref: name, 'snapshot-id': null }],
+    }))
     await this.replay(name, parting, from, true)
     const made = this.transaction.metadata.refs?.[name]?.['snapshot-id'] as bigint
     this.transaction.change(() => ({ updates: [{ action: 'remove-snapshot-ref', 'ref-name': name }] }))

@@ -2,8 +2,10 @@ import { MemoryObjectStore } from '@phlo/ports/testing'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { summaryKeys } from '../commit/snapshot-summary.js'
-import { currentSchema } from '../metadata/metadata.js'
-import { DivergingTable, FileContents, type RowVersion } from '../testing/diverging-table.js'
+import { currentSchema, refSnapshot } from '../metadata/metadata.js'
+import { DivergingTable, FileContents, liveRows, type RowVersion } from '../testing/diverging-table.js'
+import { changedFiles, type FileRows } from './changed-files.js'
+import type { TableAt } from './changed-entries.js'
 import { mergeTable } from './merge-table.js'
 
 const parts = 3
@@ -225,6 +227,8 @@ describe('any two states that came from one', () => {
           source: source.table.metadata,
         })
         count(merge.outcome === 'conflict' ? `conflict: ${merge.kind}` : merge.outcome)
+        await expectDifference(source.table, target.table)
+        await expectDifference(base.table, source.table)
         if (merge.outcome === 'conflict') {
           expect(await keysOf(contents)).toEqual(stored)
           return
@@ -240,6 +244,7 @@ describe('any two states that came from one', () => {
           expect(new Set(rowIds).size).toBe(rowIds.length)
           expect(target.table.metadata['next-row-id']).toBeGreaterThan(Math.max(-1, ...(rowIds as number[])))
         }
+        await expectDifference(source.table, target.table)
         const names = currentSchema(target.table.metadata).fields.map(({ name }) => name)
         for (const side of [source, base])
           for (const { name } of currentSchema(side.table.metadata).fields) expect(names).toContain(name)
@@ -250,6 +255,24 @@ describe('any two states that came from one', () => {
     for (const what of mustHappen) expect([what, outcomes.get(what) ?? 0]).not.toEqual([what, 0])
   }, 240_000)
 })
+
+/** What differs between the states is found in their changed files, and nothing else is. */
+async function expectDifference(one: DivergingTable, other: DivergingTable): Promise<void> {
+  const { contents } = one
+  const states = [one, other].map(({ metadata }) => ({ metadata, snapshot: refSnapshot(metadata) })) as [
+    TableAt,
+    TableAt,
+  ]
+  const changed = await changedFiles(contents.store, ...states)
+  const rowsOf = async (files: readonly FileRows[]) => liveRows(await contents.read(files)).map(({ row }) => row)
+  const [left, right] = [await rowsOf(changed.before), await rowsOf(changed.after)]
+  const all = [one, other].map(async ({ metadata }) => idsOf((await contents.live(metadata)).map(({ row }) => row)))
+  const [was, is] = await Promise.all(all as [Promise<string[]>, Promise<string[]>])
+  const without = (ids: readonly string[], others: readonly string[]) => ids.filter((id) => !others.includes(id))
+  expect(without(idsOf(left), idsOf(right))).toEqual(without(was, is))
+  expect(without(idsOf(right), idsOf(left))).toEqual(without(is, was))
+  if (changed.rows !== undefined) expect(changed.rows).toBe(is.length - was.length)
+}
 
 async function keysOf({ store }: FileContents): Promise<string[]> {
   const found: string[] = []

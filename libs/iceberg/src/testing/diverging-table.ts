@@ -10,7 +10,7 @@ import { checkRequirements } from '../metadata/requirements.js'
 import { applyUpdates } from '../metadata/updates.js'
 import { writePuffin } from '../puffin/puffin-writer.js'
 import type { DeleteFile } from '../scan/delete-index.js'
-import { planScan } from '../scan/scan.js'
+import { planScan, type ScanTask } from '../scan/scan.js'
 import { parsePrimitive } from '../types/primitive.js'
 import { encodeValue } from '../types/value.js'
 import { column } from './example-files.js'
@@ -144,9 +144,13 @@ export class FileContents {
 
   /** The live data files as a reader finds them. */
   async files(metadata: TableMetadata, ref = mainTableBranch): Promise<FoundFile[]> {
-    if (!metadata.refs?.[ref]) return []
+    return metadata.refs?.[ref] ? this.read(planScan(this.store, metadata, { ref })) : []
+  }
+
+  /** What a reader finds in the data files with their deletes. */
+  async read(tasks: Iterable<Pick<ScanTask, 'file' | 'deletes'>> | AsyncIterable<ScanTask>): Promise<FoundFile[]> {
     const found: FoundFile[] = []
-    for await (const { file, deletes } of planScan(this.store, metadata, { ref })) {
+    for await (const { file, deletes } of tasks) {
       const rows = this.rows.get(file.path) ?? []
       const gone = new Set<number>()
       for (const item of deletes) for (const position of await this.deleted(item, file, rows)) gone.add(position)
@@ -156,13 +160,7 @@ export class FileContents {
   }
 
   async live(metadata: TableMetadata, ref?: string): Promise<FoundRow[]> {
-    return (await this.files(metadata, ref)).flatMap(({ file, rows, gone }) =>
-      rows.flatMap(({ rowId, ...row }, position) =>
-        gone.has(position)
-          ? []
-          : [{ row, rowId: rowId ?? (file.firstRowId === undefined ? undefined : file.firstRowId + position) }],
-      ),
-    )
+    return liveRows(await this.files(metadata, ref))
   }
 
   private async deleted(
@@ -179,6 +177,16 @@ export class FileContents {
   private path(kind: string): string {
     return this.store.uri(`t/data/${kind}-${this.count++}`)
   }
+}
+
+export function liveRows(files: readonly FoundFile[]): FoundRow[] {
+  return files.flatMap(({ file, rows, gone }) =>
+    rows.flatMap(({ rowId, ...row }, position) =>
+      gone.has(position)
+        ? []
+        : [{ row, rowId: rowId ?? (file.firstRowId === undefined ? undefined : file.firstRowId + position) }],
+    ),
+  )
 }
 
 /** One of the states that a table came to. */
