@@ -1,14 +1,14 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, expect, it } from '@jest/globals'
-import { type CatalogChange, type CommitInfo, mainBranch, type TableIdentifier } from '@phlo/ports'
+import { type CommitInfo, mainBranch, type TableIdentifier } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
 import { EmbeddedCatalog } from './embedded-catalog.js'
+import { newTable } from './testing/small-tables.js'
 
 const processes = 16
 const commits = 200
@@ -34,7 +34,7 @@ interface Acknowledged {
 it(`keeps every commit that ${processes} processes were promised, once, in one history`, async () => {
   const catalog = await EmbeddedCatalog.open(await LocalObjectStore.open(folder))
   await catalog.commit(
-    [{ kind: 'create-namespace', namespace: ['shop'] }, ...tables.map((table) => creation(catalog, table))],
+    [{ kind: 'create-namespace', namespace: ['shop'] }, ...tables.map((table) => newTable(catalog, table))],
     {
       message: 'tables',
     },
@@ -92,26 +92,4 @@ async function snapshotChain(catalog: EmbeddedCatalog, table: TableIdentifier): 
     id = snapshots.get(id)?.['parent-snapshot-id']
   }
   return chain
-}
-
-function creation(catalog: EmbeddedCatalog, identifier: TableIdentifier): CatalogChange {
-  return {
-    kind: 'table',
-    identifier,
-    requirements: [{ type: 'assert-create' }],
-    updates: [
-      { action: 'assign-uuid', uuid: randomUUID() },
-      { action: 'upgrade-format-version', 'format-version': 2 },
-      { action: 'set-location', location: catalog.newTableLocation(identifier) },
-      {
-        action: 'add-schema',
-        schema: { type: 'struct', 'schema-id': 0, fields: [{ id: 1, name: 'id', required: true, type: 'long' }] },
-      },
-      { action: 'set-current-schema', 'schema-id': -1 },
-      { action: 'add-spec', spec: { 'spec-id': 0, fields: [] } },
-      { action: 'set-default-spec', 'spec-id': -1 },
-      { action: 'add-sort-order', 'sort-order': { 'order-id': 0, fields: [] } },
-      { action: 'set-default-sort-order', 'sort-order-id': -1 },
-    ],
-  }
 }
