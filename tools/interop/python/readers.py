@@ -66,6 +66,8 @@ def canonical(value, type_):
         return value.astimezone(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
     if isinstance(type_, t.TimestampNanoType):
         return nanoseconds(value)
+    if isinstance(type_, t.TimestamptzNanoType):
+        return nanoseconds(value) + "Z"
     if isinstance(type_, t.UUIDType):
         return str(uuid.UUID(bytes=value) if isinstance(value, bytes) else uuid.UUID(str(value)))
     if isinstance(type_, (t.BinaryType, t.FixedType)):
@@ -97,7 +99,7 @@ def nanoseconds(value):
 def canonical_rows(arrow, schema):
     for field in schema.fields:
         # Python's own times end at microseconds.
-        if isinstance(field.field_type, t.TimestampNanoType):
+        if isinstance(field.field_type, (t.TimestampNanoType, t.TimestamptzNanoType)):
             index = arrow.schema.get_field_index(field.name)
             arrow = arrow.set_column(index, field.name, arrow.column(index).cast(pa.int64()))
     rows = [

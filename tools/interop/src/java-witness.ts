@@ -19,6 +19,18 @@ export interface ChangedFile {
   readonly file: string
 }
 
+/** A sketch of a column's distinct values. */
+export interface ColumnSketch {
+  readonly type: string
+  readonly fields: readonly number[]
+  readonly snapshot: string
+  readonly sequence: number
+  /** What the file says that the sketch estimates. */
+  readonly ndv: string
+  /** What Apache DataSketches reads from the sketch. */
+  readonly estimate: number
+}
+
 /** What to read: with `asOf`, the snapshot that was current at that time, in milliseconds since 1970. */
 export interface JavaReadOptions extends ReadOptions {
   readonly ref?: string
@@ -60,6 +72,10 @@ export class JavaWitness {
   /** Rows of a metadata table. */
   metadataTable(metadata: string, table: string, snapshot?: bigint): Promise<CanonicalRow[]> {
     return this.process.ask('metadata', { metadata, table, snapshot })
+  }
+  /** What a table's statistics say of its columns. */
+  statistics(metadata: string): Promise<ColumnSketch[]> {
+    return this.process.ask('statistics', { metadata })
   }
   /** The metadata as Iceberg Java would write it again. */
   describe(metadata: string): Promise<Readonly<Record<string, unknown>>> {

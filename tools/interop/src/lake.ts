@@ -114,6 +114,19 @@ export class Lake {
     return this.queries.rewrite({ table: table(name), ref: 'main', message: 'rewritten', ...request })
   }
 
+  /** The rows that a query gives, as JSON would have them. */
+  async rows(sql: string): Promise<Record<string, unknown>[]> {
+    const rows: Record<string, unknown>[] = []
+    const { batches } = await this.queries.query(sql)
+    for await (const batch of batches) for (const row of batch) rows.push(row?.toJSON() ?? {})
+    return rows
+  }
+
+  /** Counts the distinct values of columns, and keeps them with the table. */
+  async analyze(name: string, columns?: readonly string[]) {
+    return this.queries.analyze({ table: table(name), ref: 'main', message: 'counted', ...(columns && { columns }) })
+  }
+
   /** The table as others than Phlo see it through the library: what it commits goes to the lake's catalog. */
   async table(name: string): Promise<Table> {
     const load = async () => (await this.load(name)).metadata

@@ -58,6 +58,12 @@ export type WriteStep =
   | { readonly do: 'mapNames' }
   | { readonly do: 'upgrade'; readonly version: number }
   | { readonly do: 'expire'; readonly ids: readonly bigint[] }
+  /** Sketches of the distinct texts of columns. */
+  | {
+      readonly do: 'statistics'
+      readonly values: Readonly<Record<string, readonly string[]>>
+      readonly codec: 'NONE' | 'ZSTD'
+    }
 
 /** What Iceberg Java is to do: make a table at `location`, or go on from a metadata file. */
 export interface WriteScript {

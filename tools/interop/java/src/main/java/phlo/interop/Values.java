@@ -24,10 +24,11 @@ import org.apache.iceberg.data.Record;
 import org.apache.iceberg.types.Type;
 import org.apache.iceberg.types.Types;
 import org.apache.iceberg.util.DateTimeUtil;
+import org.apache.iceberg.variants.Variant;
 
 /**
  * Values in the canonical form of the witnesses: longs and decimals as text, dates and times as ISO 8601, bytes as hex,
- * maps as lists of pairs.
+ * maps as lists of pairs, variants as JSON in a text.
  */
 final class Values {
   private static final DateTimeFormatter TIME = DateTimeFormatter.ofPattern("HH:mm:ss.SSSSSS");
@@ -56,7 +57,9 @@ final class Values {
           NANOS,
           ((Types.TimestampNanoType) type).shouldAdjustToUTC());
       case STRING, UUID -> value.toString();
-      case FIXED, BINARY -> HEX.formatHex(bytes(value));
+      // Shapes are bytes in the well-known form to generic readers.
+      case FIXED, BINARY, GEOMETRY, GEOGRAPHY -> HEX.formatHex(bytes(value));
+      case VARIANT -> text(VariantValues.plain(((Variant) value).value()));
       case STRUCT -> row((StructLike) value, type.asStructType());
       case LIST -> list((List<?>) value, type.asListType().elementType());
       case MAP -> pairs((Map<?, ?>) value, type.asMapType());
@@ -103,7 +106,8 @@ final class Values {
       case STRING -> node.asText();
       case UUID -> UUID.fromString(node.asText());
       case FIXED -> HEX.parseHex(node.asText());
-      case BINARY -> ByteBuffer.wrap(HEX.parseHex(node.asText()));
+      case BINARY, GEOMETRY, GEOGRAPHY -> ByteBuffer.wrap(HEX.parseHex(node.asText()));
+      case VARIANT -> VariantValues.parsed(node);
       case STRUCT -> record(node, type.asStructType());
       case LIST -> {
         List<Object> items = new ArrayList<>();

@@ -29,6 +29,7 @@ public final class Witness {
           "incremental", Reads::incremental,
           "changelog", Reads::changelog,
           "metadata", Reads::metadata,
+          "statistics", Statistics::read,
           "describe", Reads::describe,
           "validate", Validation::validate,
           "write", Writes::write);

@@ -69,6 +69,7 @@ final class Writes {
     STEPS.put("mapNames", Writes::mapNames);
     STEPS.put("upgrade", Writes::upgrade);
     STEPS.put("expire", Writes::expire);
+    STEPS.put("statistics", Statistics::write);
   }
 
   /**
