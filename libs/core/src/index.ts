@@ -44,6 +44,7 @@ export { type AssetState, currentSnapshot, readAssetState, rowCount } from './pl
 export { makePlan, type PlanInputs, type PlanRequest } from './plan/make-plan.js'
 export type { Plan, PlannedStep } from './plan/plan.js'
 export { parseRefSpec, type RefSpec, requireVersioned, resolveRef } from './refs/ref-spec.js'
+export { type Undropped, type UndropRequest, undropTable } from './refs/undrop.js'
 export { batchRows, type PlainRow, type PlainValue, readRows } from './result-rows.js'
 export { executeRun, type RunRequest } from './run/execute-run.js'
 export type { AuditPolicy, RunDependencies, RunHost } from './run/run-dependencies.js'

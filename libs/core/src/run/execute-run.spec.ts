@@ -30,7 +30,7 @@ describe('a run', () => {
     expect(log[0]).toMatchObject({
       id: outcome.publishedCommit,
       author: 'me',
-      properties: { 'run-id': outcome.runId, profile: 'local' },
+      properties: { 'run-id': outcome.runId, profile: 'local', 'code-hash': expect.stringMatching(/^[0-9a-f]{16}$/) },
     })
     // Every step is a commit on the branch; main moves once.
     expect(log[0]?.parents[0]).toBe(head)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { formatIdentifier, isPhloError, mainBranch, type MergeResult, PhloError, type RunRecord } from '@phlo/ports'
 import type { AssetKey } from '../assets/asset.js'
 import { blocksPublishing, type CheckResult, hasFailed } from '../checks/check-result.js'
@@ -150,7 +151,7 @@ class Run {
         footprint: scope,
         message: `Run ${this.id}: ${this.describePlan()}`,
         author: host.author,
-        properties: { 'run-id': this.id, profile },
+        properties: { 'run-id': this.id, profile, 'code-hash': this.codeHash() },
       })
     } catch (error) {
       if (!isPhloError(error, 'PHLO_MERGE_CONFLICT') && !isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
@@ -285,6 +286,13 @@ class Run {
       selection: this.describePlan(),
       summary: this.counts(),
     }
+  }
+
+  /** Changes with the code of any asset that the run planned. */
+  private codeHash(): string {
+    const assets = [...new Set(this.plan.steps.map(({ asset }) => asset))].sort()
+    const versions = assets.map((key) => [key, this.dependencies.graph.get(key)?.codeVersion])
+    return createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 16)
   }
 
   private describePlan(): string {
