@@ -20,7 +20,7 @@ export interface ChangedFile {
 }
 
 /** A sketch of a column's distinct values. */
-export interface ColumnSketch {
+interface ColumnSketch {
   readonly type: string
   readonly fields: readonly number[]
   readonly snapshot: string

@@ -41,7 +41,7 @@ export function upperBound(type: Primitive, value: Value, length = boundLength):
 }
 
 /** A corner of a geometry's box. */
-export interface BoundPoint {
+interface BoundPoint {
   readonly x: number
   readonly y: number
   readonly z?: number | undefined

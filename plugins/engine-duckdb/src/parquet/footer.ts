@@ -10,7 +10,7 @@ export interface SchemaElement {
 }
 
 /** The logical type that an element is to have, in Thrift's compact form; `undefined` leaves it as it is. */
-export type LogicalTypeOf = (element: SchemaElement) => Uint8Array | undefined
+type LogicalTypeOf = (element: SchemaElement) => Uint8Array | undefined
 
 /** No footer of a file that somebody can read is larger. */
 const mostBytes = 512 * 1024 * 1024
