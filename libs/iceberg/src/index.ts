@@ -91,6 +91,7 @@ export type { AddedFile, CommitValidation, FileRemoval, SnapshotChange } from '.
 export { partitionKey } from './manifest/partition-key.js'
 export { bindTableSpec, TableFiles } from './manifest/table-files.js'
 export { commitWithRetry, type CommitTarget } from './commit/commit-with-retry.js'
+export { isOtherLayout } from './commit/conflict.js'
 export type { MetadataChange } from './commit/metadata-change.js'
 export {
   createRef,

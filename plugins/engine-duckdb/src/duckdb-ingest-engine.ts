@@ -10,6 +10,7 @@ import {
   decodeValue,
   type FieldSummary,
   findField,
+  isOtherLayout,
   type SnapshotChange,
   toValue,
   type Value,
@@ -23,10 +24,12 @@ import {
   type IngestRequest,
   type IngestResult,
   isPhloError,
+  type NestedField,
   type ObjectStore,
   type PartitionInterval,
   PhloError,
   type RejectedRule,
+  type RowSchema,
   type SourceInput,
   type TableMetadata,
   type WriteStrategy,
@@ -50,8 +53,9 @@ import { RowPlan } from './ingest/row-plan.js'
 import { writeRows } from './ingest/rows-file.js'
 import type { Scan } from './ingest/scan.js'
 import { asSourceError, checkFiles } from './ingest/source-files.js'
+import { writeDefault } from './reading/constants.js'
 import { requireReadable } from './statement.js'
-import { commitTables, everyFile, type OpenTable, openTable, replacing } from './tables/commit-table.js'
+import { commitTables, everyFile, onNewestLayout, type OpenTable, openTable, replacing } from './tables/commit-table.js'
 import type { StagedFile } from './tables/copied-files.js'
 import { ParquetWriter } from './tables/parquet-writer.js'
 import { storeFiles } from './tables/stored-files.js'
@@ -122,15 +126,32 @@ class Ingestion {
   }
 
   async run(): Promise<IngestResult> {
-    const { request, connection } = this
     await mkdir(this.folder, { recursive: true })
+    try {
+      return await onNewestLayout(() => this.attempt())
+    } finally {
+      await this.writer.clean()
+    }
+  }
+
+  /** The table's columns when the ingestion began; none of a table that was not there. */
+  private firstSeen: { readonly fields: readonly NestedField[] | undefined } | undefined
+
+  private async attempt(): Promise<IngestResult> {
+    const { request, connection } = this
+    const stored: DataFile[] = []
     try {
       await connection.run(createRejectsTable(this.rejects))
       const table = await openTable(this.store, this.catalog, request.target, request.ref, {
         rows: request.schema,
         partitioning: request.partitioning ?? [],
       })
-      if (table.existing) table.transaction.evolve(request.schema, formatIdentifier(request.target))
+      const first = (this.firstSeen ??= { fields: table.existing && currentSchema(table.existing.metadata).fields })
+      if (table.existing)
+        table.transaction.evolve(
+          withAddedMeanwhile(request.schema, first.fields, currentSchema(table.existing.metadata).fields),
+          formatIdentifier(request.target),
+        )
       table.transaction.setProperties({
         ...(request.doc !== undefined && { comment: request.doc }),
         ...request.properties,
@@ -146,6 +167,7 @@ class Ingestion {
       const quarantine = await this.openQuarantine(taken.rejected)
       const files = await storeFiles(this.store, table.transaction.metadata, taken.files)
       const added = [...files, ...taken.change.add]
+      stored.push(...files)
       const snapshotId = await table.transaction.addSnapshot({
         ...taken.change,
         add: added,
@@ -168,8 +190,11 @@ class Ingestion {
         bytes: added.reduce((sum, file) => sum + file.fileSize, 0),
         snapshotId,
       }
-    } finally {
-      await this.writer.clean()
+    } catch (error) {
+      // Files that were written for another layout are certainly nobody's.
+      const keys = isOtherLayout(error) ? stored.flatMap((file) => this.store.key(file.path) ?? []) : []
+      if (keys.length > 0) await this.store.delete(keys).catch(() => undefined)
+      throw error
     }
   }
 
@@ -185,7 +210,7 @@ class Ingestion {
     let read = scan.rows
     const files = await this.writer.write(
       this.connection,
-      plan.validSelect(),
+      this.withAllColumns(plan.validSelect(), table.transaction.metadata),
       table.transaction.metadata,
       async (copy) => {
         if (!plan.countsRows) return this.connection.runWithProgress(copy, this.request.onProgress)
@@ -198,6 +223,14 @@ class Ingestion {
     const valid = files.reduce((sum, { file }) => sum + file.recordCount, 0)
     if (scan.guard !== undefined && valid < read && (await this.hasOtherShapes(scan))) throw new OtherShapes()
     return { files, ...(await this.account(scan, plan, read, valid)) }
+  }
+
+  /** The rows with what columns hold by default that only another writer knows. */
+  private withAllColumns(select: string, metadata: TableMetadata): string {
+    const known = new Set(this.request.schema.columns.map(({ name }) => name))
+    const others = currentSchema(metadata).fields.filter(({ name }) => !known.has(name))
+    if (others.length === 0) return select
+    return `SELECT *, ${others.map((field) => `${writeDefault(field)} AS ${identifier(field.name)}`).join(', ')} FROM (${select})`
   }
 
   /** Tells apart what was not taken, and collects the rejected rows with their reasons. */
@@ -313,7 +346,8 @@ class Ingestion {
     )
     const columns = request.schema.columns.map(({ name }) => name)
     const rows = deduplicated(all.join(' UNION ALL '), columns, key, keep)
-    return this.writer.write(connection, rows, table.transaction.metadata)
+    const { metadata } = table.transaction
+    return this.writer.write(connection, this.withAllColumns(rows, metadata), metadata)
   }
 
   /** Opens an input, and opens it another way when the first one turns out not to suit it. */
@@ -431,6 +465,31 @@ class Ingestion {
 /** Raised when rows that were read by position turn out to have different keys. */
 class OtherShapes extends Error {
   override readonly name = 'OtherShapes'
+}
+
+/** The wanted columns, and the optional ones that others added to the table since it was first looked at. */
+function withAddedMeanwhile(
+  wanted: RowSchema,
+  before: readonly NestedField[] | undefined,
+  now: readonly NestedField[],
+): RowSchema {
+  const known = new Set([...(before ?? now), ...wanted.columns].map(({ name }) => name))
+  const added = now.filter(({ name, required }) => !required && !known.has(name))
+  return {
+    ...wanted,
+    columns: [
+      ...wanted.columns,
+      ...added.map(({ name, type, doc }) => ({
+        name,
+        type,
+        required: false,
+        optional: true,
+        rules: [],
+        unique: false,
+        ...(doc !== undefined && { doc }),
+      })),
+    ],
+  }
 }
 
 /** A source without files: rows that nobody gave. */

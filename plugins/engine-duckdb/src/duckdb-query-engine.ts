@@ -37,7 +37,7 @@ import { aboutTable } from './reading/about-table.js'
 import { addFiles } from './register/add-files.js'
 import { withoutTerminator } from './sql-tokens.js'
 import { inspectStatement, requireReadable } from './statement.js'
-import { commitTables, everyFile, openTable, replacing } from './tables/commit-table.js'
+import { commitTables, everyFile, onNewestLayout, openTable, replacing } from './tables/commit-table.js'
 import { type AttachedStatement, LakeViews } from './tables/lake-views.js'
 import { ParquetWriter } from './tables/parquet-writer.js'
 import { storeFiles } from './tables/stored-files.js'
@@ -125,7 +125,7 @@ export class DuckDbQueryEngine implements QueryEngine {
     return this.host.connect(async (connection) => {
       const { views, sql } = await this.attach(connection, request.sql, request)
       try {
-        return await this.write(connection, { ...request, sql })
+        return await onNewestLayout(() => this.write(connection, { ...request, sql }))
       } finally {
         await views.detach()
       }

@@ -19,7 +19,8 @@ export interface CommitTarget {
  * against it. How often and for how long: the first table's properties `commit.retry.num-retries` (4),
  * `commit.retry.min-wait-ms` (100), `commit.retry.max-wait-ms` (60,000) and `commit.retry.total-timeout-ms` (30 minutes).
  *
- * Throws PHLO_COMMIT_CONFLICT when others stand against it or always were first; then what was written for the commit
+ * Throws PHLO_COMMIT_CONFLICT when others stand against it or always were first, and PHLO_TABLE_EXISTS for a table that
+ * another made first; then what was written for the commit
  * is gone, data files aside. After an error that leaves open whether the commit happened, nothing is deleted.
  */
 export async function commitWithRetry(transactions: readonly TableTransaction[], target: CommitTarget): Promise<void> {
@@ -34,12 +35,13 @@ export async function commitWithRetry(transactions: readonly TableTransaction[],
       await target.commit()
       break
     } catch (error) {
-      if (!isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
+      const exists = isPhloError(error, 'PHLO_TABLE_EXISTS')
+      if (!exists && !isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
       const wait = Math.min(longest, property('min-wait-ms', 100) * 2 ** attempt)
       const newest = await target.load()
       // What was taken for another's commit may have been this one, acknowledged late.
       if (newest.some((metadata, index) => holds(metadata, transactions[index]))) break
-      if (attempt >= retries || Date.now() + wait > deadline) {
+      if (exists || attempt >= retries || Date.now() + wait > deadline) {
         await discardAll(transactions)
         throw error
       }
@@ -57,7 +59,8 @@ async function rebase(
   try {
     for (const [index, transaction] of transactions.entries()) await transaction.rebase(newest[index])
   } catch (error) {
-    if (isPhloError(error, 'PHLO_COMMIT_CONFLICT')) await discardAll(transactions)
+    if (isPhloError(error, 'PHLO_COMMIT_CONFLICT') || isPhloError(error, 'PHLO_TABLE_EXISTS'))
+      await discardAll(transactions)
     throw error
   }
 }

@@ -7,7 +7,7 @@ import { replaceSchema } from '../schema/evolution.js'
 import { mappingUpdates } from '../schema/name-mapping.js'
 import { indexById } from '../schema/schema.js'
 import { newSortOrder } from '../sort/sort-order.js'
-import { conflict } from './conflict.js'
+import { layoutConflict } from './conflict.js'
 import type { MetadataChange } from './metadata-change.js'
 
 /** Makes the schema the table's current one, and keeps the name mapping in step. */
@@ -97,7 +97,7 @@ export function again(change: (working: TableMetadata) => MetadataChange, workin
   try {
     return change(working)
   } catch (error) {
-    throw conflict('Another commit changed the schema or the partitioning', {}, error)
+    throw layoutConflict('Another commit changed the schema or the partitioning', error)
   }
 }
 
@@ -107,10 +107,11 @@ export function requireSameLayout(expected: TableMetadata, actual: TableMetadata
   for (const [id, { field, path }] of indexById(currentSchema(expected))) {
     const found = fields.get(id)
     const same = found?.path.join('.') === path.join('.') && sameJson(found.field.type, field.type)
-    if (!same) throw conflict(`Another commit changed the schema: the column ${path.join('.')} is no longer the same`)
+    if (!same)
+      throw layoutConflict(`Another commit changed the schema: the column ${path.join('.')} is no longer the same`)
   }
   const specOf = (metadata: TableMetadata) =>
     metadata['partition-specs'].find((spec) => spec['spec-id'] === expected['default-spec-id'])
   if (JSON.stringify(specOf(actual)?.fields) !== JSON.stringify(specOf(expected)?.fields))
-    throw conflict('Another commit changed the partitioning')
+    throw layoutConflict('Another commit changed the partitioning')
 }

@@ -3,7 +3,7 @@ import { currentSchema } from '@phlo/iceberg'
 import { type ExecuteResult, formatIdentifier, PhloError } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import { requireReadable } from '../statement.js'
-import { everyFile, type OpenTable, openTable, replacing } from '../tables/commit-table.js'
+import { everyFile, onNewestLayout, type OpenTable, openTable, replacing } from '../tables/commit-table.js'
 import { LakeViews } from '../tables/lake-views.js'
 import { findTable, loadTable } from '../tables/load-table.js'
 import { storeFiles } from '../tables/stored-files.js'
@@ -61,7 +61,8 @@ export class ChangeExecution {
       case 'insert':
         return this.insert(statement, parts.tree)
       case 'create':
-        return this.create(statement)
+        // Who came first has made the table that this one then leaves, replaces or finds to be there.
+        return onNewestLayout(() => this.create(statement))
       case 'update':
       case 'delete':
       case 'merge':

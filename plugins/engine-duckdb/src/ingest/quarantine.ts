@@ -29,7 +29,7 @@ export const quarantinePartitioning = [{ column: 'partition', transform: 'identi
 /** The temporary table that collects rejected rows before they are written. */
 export function createRejectsTable(name: string): string {
   return (
-    `CREATE TEMP TABLE ${identifier(name)} (source_file VARCHAR, source_row BIGINT, rules VARCHAR[], reason VARCHAR, ` +
+    `CREATE OR REPLACE TEMP TABLE ${identifier(name)} (source_file VARCHAR, source_row BIGINT, rules VARCHAR[], reason VARCHAR, ` +
     `"row" VARCHAR, "partition" VARCHAR)`
   )
 }

@@ -82,7 +82,7 @@ describe('a commit that another overtakes', () => {
     ])
   })
 
-  it('of a new column is refused where the other brought another one', async () => {
+  it('of a new column keeps the one that the other brought, with their rows', async () => {
     await ingest('a.csv', '1,a\n', { kind: 'append' })
     const ingestWider = async (name: string) => {
       const file = await lake.file(`${name}.csv`, `id,v,${name}\n2,b,c\n`)
@@ -91,8 +91,14 @@ describe('a commit that another overtakes', () => {
       await lake.ingest(wider, { inputs: [input], strategy: { kind: 'append' } })
     }
     beforeCommit(() => ingestWider('other'))
-    await expect(ingestWider('mine')).rejects.toMatchObject({ code: 'PHLO_COMMIT_CONFLICT' })
-    expect(await lake.rows('SELECT count(*)::INT AS n, count(other)::INT AS o FROM bronze.t')).toEqual([{ n: 2, o: 1 }])
+    await ingestWider('mine')
+    expect(await lake.rows('SELECT id::INT AS id, v, other, mine FROM bronze.t ORDER BY ALL')).toEqual([
+      { id: 1, v: 'a', other: null, mine: null },
+      { id: 2, v: 'b', other: 'c', mine: null },
+      { id: 2, v: 'b', other: null, mine: 'c' },
+    ])
+    // One after the other, the schema is what the asset says.
+    await expect(ingestWider('mine')).rejects.toMatchObject({ code: 'PHLO_SCHEMA_BREAKING' })
   })
 })
 
@@ -101,5 +107,88 @@ describe('writers at the same time', () => {
     await lake.put('gold.t', `SELECT 0 AS id, 'a' AS v`)
     await Promise.all([1, 2, 3, 4].map((id) => lake.execute(`INSERT INTO gold.t VALUES (${id}, 'a')`)))
     expect(await lake.rows('SELECT count(*)::INT AS n, sum(id)::INT AS sum FROM gold.t')).toEqual([{ n: 5, sum: 10 }])
+  })
+})
+
+describe('a table that another makes first', () => {
+  const merge = { kind: 'merge', key: ['id'], keep: 'last' } as const
+
+  it('takes what an ingestion appends, and its quarantine', async () => {
+    beforeCommit(() => ingest('a.csv', '1,a\nw,wrong\n', { kind: 'append' }))
+    await ingest('b.csv', '2,b\nx,wrong\n', { kind: 'append' })
+    expect(await rows()).toEqual([
+      { id: 1, v: 'a' },
+      { id: 2, v: 'b' },
+    ])
+    expect(await lake.rows('SELECT count(*)::INT AS n FROM quarantine.t')).toEqual([{ n: 2 }])
+    const files = await lake.rows(`SELECT count(*)::INT AS n FROM bronze."t$files"`)
+    const keys = []
+    for await (const { key } of lake.store.list('')) if (/bronze.*\.parquet$/.test(key)) keys.push(key)
+    expect([{ n: keys.length }]).toEqual(files)
+  })
+
+  it('has its rows merged with, and those of rows that are given but once', async () => {
+    beforeCommit(() => ingest('a.csv', '1,a\n2,other\n', merge))
+    let given = 0
+    const input: SourceInput = {
+      type: 'rows',
+      name: 'api',
+      rows: (async function* () {
+        given++
+        yield { id: 2, v: 'mine' }
+        await Promise.resolve()
+      })(),
+    }
+    await lake.ingest(Thing, { inputs: [input], strategy: merge })
+    expect(given).toBe(1)
+    expect(await rows()).toEqual([
+      { id: 1, v: 'a' },
+      { id: 2, v: 'mine' },
+    ])
+  })
+
+  it('is refused where the schemas do not agree', async () => {
+    beforeCommit(() => lake.put('bronze.t', `SELECT DATE '2024-01-31' AS id, 'x' AS v`))
+    await expect(ingest('b.csv', '2,b\n', { kind: 'append' })).rejects.toMatchObject({ code: 'PHLO_SCHEMA_BREAKING' })
+  })
+
+  it('is left, replaced or in the way as CREATE TABLE says', async () => {
+    const other = (name: string) => () => lake.execute(`CREATE TABLE a.${name} AS SELECT 1 AS id, 'first' AS v`)
+    beforeCommit(other('x'))
+    await lake.execute(`CREATE TABLE IF NOT EXISTS a.x AS SELECT 2 AS id, 'second' AS v`)
+    expect(await rows('a.x')).toEqual([{ id: 1, v: 'first' }])
+    beforeCommit(other('y'))
+    await lake.execute(`CREATE OR REPLACE TABLE a.y AS SELECT 2 AS id, 'second' AS v`)
+    expect(await rows('a.y')).toEqual([{ id: 2, v: 'second' }])
+    beforeCommit(other('z'))
+    await expect(lake.execute(`CREATE TABLE a.z AS SELECT 2 AS id, 'second' AS v`)).rejects.toMatchObject({
+      code: 'PHLO_TABLE_EXISTS',
+    })
+    expect(await rows('a.z')).toEqual([{ id: 1, v: 'first' }])
+    beforeCommit(other('m'))
+    await lake.put('a.m', `SELECT 2 AS id, 'second' AS v`, { strategy: 'append' })
+    expect(await rows('a.m')).toEqual([
+      { id: 1, v: 'first' },
+      { id: 2, v: 'second' },
+    ])
+  })
+
+  it('is made once by many at once', async () => {
+    await Promise.all(Array.from({ length: 5 }, (_, n) => ingest(`${n}.csv`, `${n},x\n`, { kind: 'append' })))
+    expect((await rows()).map(({ id }) => id)).toEqual([0, 1, 2, 3, 4])
+  })
+})
+
+describe('columns that several add at once', () => {
+  it('are all there, whoever was first', async () => {
+    await lake.execute('CREATE TABLE a.t AS SELECT 1 AS id')
+    beforeCommit(() => lake.execute('ALTER TABLE a.t ADD COLUMN x INT'))
+    await lake.execute('ALTER TABLE a.t ADD COLUMN y VARCHAR')
+    beforeCommit(() => lake.execute('ALTER TABLE a.t ADD COLUMN z INT'))
+    await expect(lake.execute('ALTER TABLE a.t ADD COLUMN z VARCHAR')).rejects.toMatchObject({
+      code: 'PHLO_COMMIT_CONFLICT',
+    })
+    await lake.execute("UPDATE a.t SET x = 5, y = 'y'")
+    expect(await lake.rows('SELECT * FROM a.t')).toEqual([{ id: 1, x: 5, y: 'y', z: null }])
   })
 })

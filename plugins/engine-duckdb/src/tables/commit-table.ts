@@ -10,6 +10,7 @@ import {
 import {
   commitWithRetry,
   type FileRemoval,
+  isOtherLayout,
   type PartitionColumn,
   type SnapshotChange,
   TableTransaction,
@@ -90,4 +91,22 @@ export async function commitTables(
       },
     },
   )
+}
+
+/** How often work is done again before somebody has to look. */
+const mostAttempts = 4
+
+/**
+ * Does work that writes rows and commits them, and does it again on the table as it is by then when another writer made
+ * the table first, or changed its columns or partitions so that the files do not fit. Nothing of such an attempt has been
+ * committed.
+ */
+export async function onNewestLayout<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === mostAttempts || !isOtherLayout(error)) throw error
+    }
+  }
 }
