@@ -142,7 +142,9 @@ export {
   planExpiry,
 } from './maintenance/expire-snapshots.js'
 export type { RemovedFiles } from './maintenance/file-removal.js'
+export { FileKeys } from './maintenance/file-keys.js'
 export type { MaintainedTable } from './maintenance/maintained-table.js'
+export { type ReachedFile, reachedFiles } from './maintenance/reached-files.js'
 export {
   everyMetadataFile,
   type OrphanPlan,

@@ -1,9 +1,8 @@
 import { type ObjectInfo, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { parseMetadata } from '../metadata/metadata.js'
-import { TableFiles } from '../manifest/table-files.js'
 import { FileKeys } from './file-keys.js'
 import { type RemovedFiles, removeFiles } from './file-removal.js'
-import { liveFiles, manifestsOf, snapshotFiles } from './table-contents.js'
+import { reachedFiles } from './reached-files.js'
 
 /** A state of a table that must stay readable. */
 export interface TableState {
@@ -138,17 +137,8 @@ async function removeReachable(
   for await (const { metadata, metadataLocation } of search.states()) {
     if (metadataLocation !== undefined) reached(metadataLocation)
     for (const entry of metadata['metadata-log'] ?? []) reached(entry['metadata-file'])
-    for (const { path } of snapshotFiles(metadata)) reached(path)
-    const fresh = (metadata.snapshots ?? []).filter((snapshot) => {
-      const list = snapshot['manifest-list'] ?? ''
-      return list === '' || (!seen.has(list) && seen.add(list))
-    })
-    const files = new TableFiles(store, metadata)
-    const manifests = [...(await manifestsOf(files, fresh)).values()].filter(
-      ({ path }) => !seen.has(path) && seen.add(path),
-    )
-    for (const { path } of manifests) reached(path)
-    for await (const { path } of liveFiles(files, manifests)) reached(path)
+    const isFresh = (path: string) => !seen.has(path) && seen.add(path) === seen
+    for await (const { path } of reachedFiles(store, metadata, isFresh)) reached(path)
   }
 }
 

@@ -20,7 +20,7 @@ const pathsOnly = { statistics: new Set<number>() }
 const parallelReads = 8
 
 /** The manifests of the snapshots by their paths, each once. With `lenient`, lists that are gone already count as empty. */
-export async function manifestsOf(
+async function manifestsOf(
   files: TableFiles,
   snapshots: readonly Snapshot[],
   lenient = false,
