@@ -10,7 +10,7 @@ export {
 export { type ChangeContext, ChangeSet } from './change-set.js'
 export { type MergePlan, type MergeSides, planMerge, refuseConflicts } from './merge-plan.js'
 export { MetadataFiles } from './metadata-files.js'
-export { newLocation } from './new-location.js'
+export { newLocation, tablesPrefix } from './new-location.js'
 export { checkRefName } from './ref-name.js'
 export { namespaceKey, parseKey, tableKey } from './table-keys.js'
 export { TableRebases } from './table-rebases.js'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ObjectStore, TableIdentifier } from '@phlo/ports'
 
-const tablesPrefix = 'tables'
+export const tablesPrefix = 'tables'
 
 /** The URI of a folder in the store that nothing else has, for a table or view that is about to be created. */
 export function newLocation(store: ObjectStore, { namespace, name }: TableIdentifier): string {

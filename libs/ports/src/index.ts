@@ -77,6 +77,7 @@ export {
   type CatalogDiff,
   type CommitInfo,
   isVersioned,
+  type LakeState,
   type MergeOptions,
   type MergeOutcome,
   type MergeResult,

@@ -1,4 +1,5 @@
 import type { Catalog } from './catalog.js'
+import type { ObjectInfo } from './object-store.js'
 import type { TableIdentifier } from './table-identifier.js'
 
 export interface RefInfo {
@@ -123,6 +124,18 @@ export interface MergeResult {
   readonly namespaces: readonly NamespaceMerge[]
 }
 
+/** A state of a table or view that a ref leads to. */
+export interface LakeState {
+  readonly identifier: TableIdentifier
+  readonly kind: 'table' | 'view'
+  /** URI of the metadata file. */
+  readonly metadataLocation: string
+  /** A commit that holds it. */
+  readonly commit: string
+  /** The ref holds it now, and not in its past alone. */
+  readonly current: boolean
+}
+
 /** A catalog whose whole state has branches, tags and history. */
 export interface VersionedCatalog extends Catalog {
   /** Branches and tags, in order of their names. */
@@ -202,6 +215,22 @@ export interface VersionedCatalog extends Catalog {
    * commit's id, the newest of its history that was there.
    */
   commitAt(ref: string, time: Date): Promise<string | undefined>
+
+  /**
+   * The tables and views of a branch, tag or commit; with `since` also every state in which it held them at any time from
+   * then on: by its commits along first parents, and for a branch or tag by its reflog. Present ones come first; some
+   * come more than once.
+   */
+  states(ref: string, options?: { readonly since?: Date }): AsyncIterable<LakeState>
+
+  /** URIs of the folders in which there is nothing but this catalog's tables, and what is left of them. */
+  ownedFolders(): readonly string[]
+
+  /**
+   * Objects of the catalog itself, written before `olderThan`, to which no ref's history and no entry of a reflog from
+   * `since` on leads. None where the catalog keeps house by itself.
+   */
+  unreachableObjects(options: { readonly olderThan: Date; readonly since: Date }): AsyncIterable<ObjectInfo>
 }
 
 /** True for a catalog with refs; follows from `supports` alone. */

@@ -23,7 +23,10 @@ export interface StagedCommit {
 /** Reads and writes commit objects, and finds tree pages in them. */
 export class CommitStore implements PageSource {
   private readonly store: ObjectStore
-  private readonly prefix: string
+  /** Of the commits' keys. */
+  readonly prefix: string
+  /** Of the packs' keys. */
+  readonly packPrefix: string
   private readonly cache = new Map<string, CommitObject>()
   /** Not stored yet, so the cache may not forget them. */
   private readonly staged = new Map<string, CommitObject>()
@@ -32,7 +35,8 @@ export class CommitStore implements PageSource {
 
   constructor(store: ObjectStore, prefix: string) {
     this.store = store
-    this.prefix = prefix
+    this.prefix = `${prefix}/commits/`
+    this.packPrefix = `${prefix}/packs/`
   }
 
   /** The commit, or `undefined` when there is none with this id. */
@@ -94,7 +98,8 @@ export class CommitStore implements PageSource {
     return page
   }
 
-  private async pack(id: string): Promise<ReadonlyMap<string, Page>> {
+  /** The pages in a pack, by hash. */
+  async pack(id: string): Promise<ReadonlyMap<string, Page>> {
     let pages = this.stagedPacks.get(id) ?? this.packs.get(id)
     if (!pages) {
       const object = await this.store.get(this.packKey(id))
@@ -117,11 +122,11 @@ export class CommitStore implements PageSource {
   }
 
   private packKey(id: string): string {
-    return `${this.prefix}/packs/${id.slice(1, 3)}/${id.slice(1)}`
+    return `${this.packPrefix}${id.slice(1, 3)}/${id.slice(1)}`
   }
 
   private key(id: string): string {
-    return `${this.prefix}/commits/${id.slice(0, 2)}/${id}`
+    return `${this.prefix}${id.slice(0, 2)}/${id}`
   }
 
   /** Keeps the commit as the one used last. */

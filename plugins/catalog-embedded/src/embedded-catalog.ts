@@ -8,6 +8,7 @@ import {
   parseKey,
   refProtected,
   tableKey,
+  tablesPrefix,
   TableRebases,
 } from '@phlo/catalog'
 import {
@@ -18,12 +19,14 @@ import {
   type CommitOptions,
   type CommitResult,
   isPhloError,
+  type LakeState,
   type LoadedTable,
   type LoadedView,
   mainBranch,
   type MergeOptions,
   type MergeResult,
   type NamespaceInfo,
+  type ObjectInfo,
   type ObjectStore,
   PhloError,
   type RefInfo,
@@ -42,6 +45,7 @@ import { Merging } from './merging.js'
 import { refInfo, RefChanges } from './ref-changes.js'
 import { RefList } from './ref-list.js'
 import { RefStore, unknownAuthor } from './ref-store.js'
+import { Retained } from './retained.js'
 import { treeState } from './tree-state.js'
 import { Tree } from './tree.js'
 
@@ -75,6 +79,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
   private readonly writer: BranchWriter
   private readonly changes: RefChanges
   private readonly merging: Merging
+  private readonly retained: Retained
 
   private constructor(store: ObjectStore) {
     this.store = store
@@ -88,6 +93,7 @@ export class EmbeddedCatalog implements VersionedCatalog {
     this.writer = new BranchWriter(this.commits, this.refs)
     this.changes = new RefChanges(this.refs, this.history)
     const { commits, refs, tree, history, maker, writer } = this
+    this.retained = new Retained(store, commits, refs, tree, history)
     const parts = { commits, refs, tree, history, maker, writer }
     this.merging = new Merging(parts, () => new TableRebases(store, this.files))
   }
@@ -230,6 +236,18 @@ export class EmbeddedCatalog implements VersionedCatalog {
 
   async commitAt(ref: string, time: Date): Promise<string | undefined> {
     return this.history.commitAt(ref, time)
+  }
+
+  states(ref: string, { since }: { since?: Date } = {}): AsyncIterable<LakeState> {
+    return this.retained.states(ref, since)
+  }
+
+  ownedFolders(): readonly string[] {
+    return [this.store.uri(tablesPrefix)]
+  }
+
+  unreachableObjects({ olderThan, since }: { olderThan: Date; since: Date }): AsyncIterable<ObjectInfo> {
+    return this.retained.unreachable(olderThan, since)
   }
 
   async close(): Promise<void> {

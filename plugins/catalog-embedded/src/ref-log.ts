@@ -19,7 +19,8 @@ type Log = Pick<RefObject, 'log' | 'older'>
 /** The older entries of reflogs: immutable pages named by their content, chained from the ref. */
 export class RefLog {
   private readonly store: ObjectStore
-  private readonly prefix: string
+  /** Of the pages' keys. */
+  readonly prefix: string
 
   constructor(store: ObjectStore, prefix: string) {
     this.store = store
@@ -43,11 +44,16 @@ export class RefLog {
   }
 
   /** Newest first. */
-  async *entries({ log, older }: Log): AsyncIterable<LogEntry> {
-    yield* log
+  async *entries(log: Log): AsyncIterable<LogEntry> {
+    yield* log.log
+    for await (const { page } of this.pages(log)) yield* page.entries
+  }
+
+  /** The pages with the older entries, newest first. */
+  async *pages({ older }: Log): AsyncIterable<{ readonly id: string; readonly page: LogPage }> {
     for (let next = older; next;) {
       const page = await this.page(next)
-      yield* page.entries
+      yield { id: next.id, page }
       next = page.older
     }
   }
