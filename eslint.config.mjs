@@ -8,6 +8,7 @@ const depConstraints = [
   { sourceTag: 'scope:iceberg-rest', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
   { sourceTag: 'scope:catalog', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
   { sourceTag: 'scope:schema', onlyDependOnLibsWithTags: ['scope:ports'] },
+  { sourceTag: 'scope:gc', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
   { sourceTag: 'scope:core', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:authoring', onlyDependOnLibsWithTags: ['scope:core', 'scope:ports', 'scope:schema'] },
   {
@@ -16,7 +17,14 @@ const depConstraints = [
   },
   {
     sourceTag: 'scope:app',
-    onlyDependOnLibsWithTags: ['scope:core', 'scope:authoring', 'scope:ports', 'scope:iceberg', 'scope:schema'],
+    onlyDependOnLibsWithTags: [
+      'scope:core',
+      'scope:authoring',
+      'scope:gc',
+      'scope:ports',
+      'scope:iceberg',
+      'scope:schema',
+    ],
   },
   { sourceTag: 'scope:example', onlyDependOnLibsWithTags: ['scope:app'] },
   { sourceTag: 'scope:tool', onlyDependOnLibsWithTags: ['*'] },

@@ -1,7 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { errorInfo } from '@phlo/core'
 import type { CommandContext, GlobalOptions } from './command-context.js'
-import type { QueryFlags, RunFlags } from './flags.js'
+import { type CollectionFlags, type QueryFlags, type RunFlags, spanOption } from './flags.js'
 import { exitCode } from './exit-codes.js'
 import { errorText } from './output/report-error.js'
 import { examples } from './output/examples.js'
@@ -216,6 +216,23 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     )
 
   addTableCommands(program, context, run)
+
+  program
+    .command('gc')
+    .description(
+      'tell which files of the lake no branch, tag or past state needs any more, and delete them when asked to',
+    )
+    .addOption(
+      spanOption('--history <span>', 'how long past states of branches stay, instead of phlo.yaml’s retention'),
+    )
+    .addOption(spanOption('--safety-age <span>', 'files younger than this stay, instead of phlo.yaml’s retention'))
+    .option('--allow-young', 'a safety age below an hour, when you are sure that nothing writes')
+    .addOption(new Option('--list <files>', 'tell of each file why it stays or goes').choices(['kept', 'gone', 'all']))
+    .option('--delete', 'delete what is not needed')
+    .addHelpText('after', examples('phlo gc', 'phlo gc --list gone', 'phlo gc --history 7d --delete'))
+    .action((options: CollectionFlags) =>
+      run(async () => (await import('./commands/gc.js')).gc(context, globals(), options)),
+    )
 
   const runs = program.command('runs').description('runs and what happened in them')
   runs

@@ -22,6 +22,7 @@ const Profile = z.strictObject({
 export type Profile = z.infer<typeof Profile>
 
 const durationPattern = /^(\d+)(m|h|d)$/
+const Duration = z.string().regex(durationPattern, 'must be a duration such as 7d, 12h or 30m')
 
 export const ProjectConfig = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]*$/, 'must be letters, digits, "_" and "-"'),
@@ -34,7 +35,18 @@ export const ProjectConfig = z.strictObject({
   audit: z
     .strictObject({
       branch: z.string().includes('{run_id}', { error: 'must contain {run_id}' }).default('pipeline-run-{run_id}'),
-      keepFailed: z.string().regex(durationPattern, 'must be a duration such as 7d, 12h or 30m').default('7d'),
+      keepFailed: Duration.default('7d'),
+    })
+    .prefault({}),
+  /** What `phlo gc` leaves of the lake's past. */
+  retention: z
+    .strictObject({
+      /** How long the past states of branches stay readable. */
+      history: Duration.default('30d'),
+      /** Other spans for branches by the pattern of their names. */
+      branches: z.record(z.string(), Duration).default({}),
+      /** Files younger than this may belong to a commit that is still being made. */
+      safetyAge: Duration.default('3d'),
     })
     .prefault({}),
   /** Further plugins. */

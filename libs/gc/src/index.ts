@@ -1,0 +1,6 @@
+export { collectGarbage, type CollectionProgress, type CollectionResult } from './collect-garbage.js'
+export type { CollectionOptions } from './collection-options.js'
+export { type FileJudgement, judgeFiles } from './judge-files.js'
+export type { Lake } from './lake.js'
+export type { LakeRetention } from './lake-retention.js'
+export type { FileReason } from './reachable-files.js'
