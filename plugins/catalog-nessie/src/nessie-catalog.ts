@@ -8,6 +8,7 @@ import {
   noRef,
   parseKey,
   tableKey,
+  tablesPrefix,
 } from '@phlo/catalog'
 import type { HttpClient } from '@phlo/iceberg-rest'
 import {
@@ -17,12 +18,14 @@ import {
   type CommitInfo,
   type CommitOptions,
   type CommitResult,
+  type LakeState,
   type LoadedTable,
   type LoadedView,
   mainBranch,
   type MergeOptions,
   type MergeResult,
   type NamespaceInfo,
+  type ObjectInfo,
   type ObjectStore,
   PhloError,
   type RefInfo,
@@ -34,6 +37,7 @@ import {
 } from '@phlo/ports'
 import { connect } from './connect.js'
 import { differencesOf } from './differences.js'
+import { lakeStates } from './lake-states.js'
 import { isCommitHash, type NessieApi } from './nessie-api.js'
 import { commitInfo, keysOf, NessieCommits } from './nessie-commits.js'
 import { elementsOf, keyOf, locationOf, valueOf } from './nessie-content.js'
@@ -249,6 +253,17 @@ export class NessieCatalog implements VersionedCatalog {
     for await (const entry of this.api.history(hash, { until: time })) return commitInfo(entry).id
     return undefined
   }
+
+  async *states(ref: string, { since }: { readonly since?: Date } = {}): AsyncIterable<LakeState> {
+    yield* lakeStates(this.api, this.store, await this.refs.resolve(ref), since)
+  }
+
+  ownedFolders(): readonly string[] {
+    return [this.store.uri(tablesPrefix)]
+  }
+
+  /** None: Nessie's own store is Nessie's to clean. */
+  async *unreachableObjects(): AsyncIterable<ObjectInfo> {}
 
   async close(): Promise<void> {
     this.http.close()

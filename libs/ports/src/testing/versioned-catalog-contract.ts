@@ -210,6 +210,27 @@ function refCases(using: UsingCatalog<VersionedCatalog>): void {
 
 /** Commits, their order and where refs stood. */
 function historyCases(using: UsingCatalog<VersionedCatalog>): void {
+  using('tells the states that a ref leads to, and those of its past since a time', async (catalog) => {
+    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t')), creation(catalog, table('a.u'))])
+    const location = async (name: string) => (await catalog.loadTable(table(name)))?.metadataLocation
+    const [first, dropped] = [await location('a.t'), await location('a.u')]
+    const since = await moment()
+    await catalog.commit([property(table('a.t'), 'k', '1')], { message: 'change' })
+    await catalog.commit([{ kind: 'drop-table', identifier: table('a.u') }], { message: 'drop' })
+    const locations = async (options?: { since: Date }) =>
+      (await take(catalog.states('main', options))).map(({ metadataLocation, current }) => [metadataLocation, current])
+    const present = [await location('a.t'), true]
+    assert.deepEqual(await locations(), [present])
+    // Both stood there until after that time.
+    assert.deepEqual(await locations({ since }), [present, [dropped, false], [first, false]])
+    assert.deepEqual(await locations({ since: await moment() }), [present])
+    const [state] = await take(catalog.states('main'))
+    assert.deepEqual(
+      { ...state, commit: undefined },
+      { identifier: table('a.t'), kind: 'table', metadataLocation: present[0], commit: undefined, current: true },
+    )
+  })
+
   using('commits on top of a commit, on no branch', async (catalog) => {
     const base = await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
     const changes = [property(table('a.t'), 'k', 'detached')]
