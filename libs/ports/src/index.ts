@@ -160,4 +160,5 @@ export type {
   RewriteDeletesResult,
 } from './rewrite.js'
 export type { AddFilesRequest, AddFilesResult } from './add-files.js'
+export type { ComparedStates, RowDiff, RowDiffCounts, RowDiffOptions, TableStateSelection } from './row-diff.js'
 export type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'

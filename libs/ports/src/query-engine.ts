@@ -4,6 +4,7 @@ import { isPhloError, restated, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
 import type { QueryPlan } from './query-plan.js'
 import type { RewriteDeletesRequest, RewriteDeletesResult, RewriteRequest, RewriteResult } from './rewrite.js'
+import type { ComparedStates, RowDiff, RowDiffCounts, RowDiffOptions } from './row-diff.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
 import type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'
@@ -135,6 +136,8 @@ export interface QueryEngineSupports {
   readonly addFiles: boolean
   /** {@link QueryEngine.analyze} counts distinct values; without it, it throws PHLO_UNSUPPORTED. Default false. */
   readonly analyze: boolean
+  /** {@link QueryEngine.diffRows} and `countDiff` compare states of a table; without it, they throw PHLO_UNSUPPORTED. Default false. */
+  readonly diff: boolean
 }
 
 /**
@@ -190,6 +193,21 @@ export interface QueryEngine {
 
   /** How the statement would be run: what is read of each table and what is passed over, and the engine's own plan. */
   explain(sql: string, options?: QueryOptions): Promise<QueryPlan>
+
+  /**
+   * The rows in which two states of a table differ. Columns are told by their field ids, so that a renamed one is the same;
+   * one that `to` has not is not compared. Reads the data files that differ alone. Throws PHLO_TABLE_NOT_FOUND,
+   * PHLO_REF_NOT_FOUND, PHLO_SNAPSHOT_NOT_FOUND, PHLO_SCHEMA_COLUMN_MISSING for keys, and PHLO_UNSUPPORTED where the refs have
+   * two tables of one name.
+   */
+  diffRows(
+    table: TableIdentifier,
+    states: ComparedStates,
+    options?: RowDiffOptions & { readonly limit?: number },
+  ): Promise<RowDiff>
+
+  /** How many rows {@link diffRows} would give. */
+  countDiff(table: TableIdentifier, states: ComparedStates, options?: RowDiffOptions): Promise<RowDiffCounts>
 
   /** The tables that a statement that only reads would read, without running it. */
   tables(sql: string): Promise<readonly StatementTable[]>

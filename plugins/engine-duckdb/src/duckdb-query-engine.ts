@@ -8,6 +8,7 @@ import {
   type AnalyzeRequest,
   type AnalyzeResult,
   type Catalog,
+  type ComparedStates,
   type ExecuteOptions,
   type ExecuteResult,
   formatIdentifier,
@@ -23,10 +24,15 @@ import {
   type RewriteDeletesResult,
   type RewriteRequest,
   type RewriteResult,
+  type RowDiff,
+  type RowDiffCounts,
+  type RowDiffOptions,
   type SqlDialect,
   type StatementTable,
+  type TableIdentifier,
 } from '@phlo/ports'
 import { duckdbDialect, identifier } from './duckdb-dialect.js'
+import { rowDiff } from './diff/row-diff.js'
 import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { duckdbType, rowsForVersion } from './duckdb-types.js'
@@ -54,6 +60,7 @@ export class DuckDbQueryEngine implements QueryEngine {
     rewrite: true,
     addFiles: true,
     analyze: true,
+    diff: true,
   }
   private readonly host: DuckDbHost
   private readonly store: ObjectStore
@@ -161,6 +168,41 @@ export class DuckDbQueryEngine implements QueryEngine {
 
   analyze(request: AnalyzeRequest): Promise<AnalyzeResult> {
     return analyzeTable({ host: this.host, store: this.store, catalog: this.catalog }, request)
+  }
+
+  async diffRows(
+    table: TableIdentifier,
+    states: ComparedStates,
+    options: RowDiffOptions & { readonly limit?: number } = {},
+  ): Promise<RowDiff> {
+    const arrow = await import('apache-arrow')
+    const connection = await this.host.open(options.signal)
+    const finish = async () => connection.close()
+    try {
+      const { keys, rows } = await rowDiff(
+        { connection, store: this.store, catalog: this.catalog },
+        table,
+        states,
+        options,
+      )
+      const sql = options.limit === undefined ? rows : `${rows} LIMIT ${Math.trunc(options.limit)}`
+      const result = await connection.guard(() => connection.raw.stream(sql))
+      const schema = arrowSchema(arrow, result)
+      const batches = arrowBatches(arrow, result, schema, (work) => connection.guard(work))
+      return { keys, schema, batches: finally_(batches, finish), close: finish }
+    } catch (error) {
+      await finish()
+      throw error
+    }
+  }
+
+  countDiff(table: TableIdentifier, states: ComparedStates, options: RowDiffOptions = {}): Promise<RowDiffCounts> {
+    return this.host.connect(async (connection) => {
+      const { counts } = await rowDiff({ connection, store: this.store, catalog: this.catalog }, table, states, options)
+      const found = await connection.run(counts)
+      const count = (change: string) => Number(found.find((row) => row['change'] === change)?.['rows'] ?? 0)
+      return { added: count('added'), removed: count('removed'), changed: count('changed') }
+    }, options.signal)
   }
 
   async close(): Promise<void> {

@@ -19,6 +19,8 @@ import {
   type QueryPlan,
   type QueryResult,
   type RewriteDeletesResult,
+  type RowDiff,
+  type RowDiffCounts,
   type RewriteResult,
   type SqlDialect,
   type StatementTable,
@@ -46,7 +48,7 @@ const dialect: SqlDialect = {
  */
 export class FakeEngine implements QueryEngine, IngestEngine {
   readonly dialect = dialect
-  readonly supports = { timeTravel: false, dml: false, rewrite: false, addFiles: false, analyze: false }
+  readonly supports = { timeTravel: false, dml: false, rewrite: false, addFiles: false, analyze: false, diff: false }
   /** Every statement that was run, in order. */
   readonly statements: { readonly sql: string; readonly ref: string | undefined }[] = []
   readonly ingested: IngestRequest[] = []
@@ -113,6 +115,14 @@ export class FakeEngine implements QueryEngine, IngestEngine {
   }
 
   async analyze(): Promise<AnalyzeResult> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
+  }
+
+  async diffRows(): Promise<RowDiff> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
+  }
+
+  async countDiff(): Promise<RowDiffCounts> {
     throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }
 

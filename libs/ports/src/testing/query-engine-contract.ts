@@ -154,6 +154,33 @@ export function queryEngineContract(
       assert.deepEqual(await rows('SELECT count(*)::INT AS n FROM a.t'), [{ n: 10 }])
     })
 
+    using('tells in which rows two states of a table differ, or says that it does not', async ({ engine, put }) => {
+      const first = await put('a.t', "SELECT * FROM (VALUES (1, 'x'), (2, 'y'), (3, 'z')) AS v(id, text)")
+      await put('a.t', "SELECT * FROM (VALUES (2, 'y'), (3, 'Z'), (4, 'w')) AS v(id, text)")
+      const states = { from: { snapshotId: first.snapshotId }, to: {} }
+      const count = (keys: string[]) => engine.countDiff(table('a.t'), states, { keys })
+      const diff = (limit?: number) =>
+        engine.diffRows(table('a.t'), states, { keys: ['id'], ...(limit !== undefined && { limit }) })
+      if (!engine.supports.diff) {
+        await assert.rejects(count([]), withCode('PHLO_UNSUPPORTED'))
+        return assert.rejects(diff(), withCode('PHLO_UNSUPPORTED'))
+      }
+      assert.deepEqual(await count(['id']), { added: 1, removed: 1, changed: 1 })
+      assert.deepEqual(await count([]), { added: 2, removed: 2, changed: 0 })
+      await assert.rejects(count(['nope']), withCode('PHLO_SCHEMA_COLUMN_MISSING'))
+      await assert.rejects(engine.countDiff(table('a.none'), states), withCode('PHLO_TABLE_NOT_FOUND'))
+      const found = JSON.parse(JSON.stringify(await plainRows(await diff()))) as Record<string, unknown>[]
+      assert.deepEqual(
+        found.sort((a, b) => String(a['change']).localeCompare(String(b['change']))),
+        [
+          { change: 'added', columns: null, before: null, after: { id: 4, text: 'w' } },
+          { change: 'changed', columns: ['text'], before: { id: 3, text: 'z' }, after: { id: 3, text: 'Z' } },
+          { change: 'removed', columns: null, before: { id: 1, text: 'x' }, after: null },
+        ],
+      )
+      assert.equal((await plainRows(await diff(2))).length, 2)
+    })
+
     using('replaces a table with a SELECT that reads that table', async ({ put, rows }) => {
       await put('a.t', 'SELECT 1 AS id')
       await put('a.t', 'SELECT id + 1 AS id FROM a.t')
