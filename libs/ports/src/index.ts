@@ -105,6 +105,7 @@ export {
   type QueryOptions,
   type QueryResult,
   relocateStatementError,
+  type RowDiff,
   type SqlParameter,
   statementFile,
   type StatementProgress,
@@ -160,5 +161,5 @@ export type {
   RewriteDeletesResult,
 } from './rewrite.js'
 export type { AddFilesRequest, AddFilesResult } from './add-files.js'
-export type { ComparedStates, RowDiff, RowDiffCounts, RowDiffOptions, TableStateSelection } from './row-diff.js'
+export type { ComparedStates, RowDiffCounts, RowDiffOptions, TableStateSelection } from './row-diff.js'
 export type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'

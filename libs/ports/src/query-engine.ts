@@ -4,7 +4,7 @@ import { isPhloError, restated, type SourceLocation } from './errors.js'
 import { definePort } from './port.js'
 import type { QueryPlan } from './query-plan.js'
 import type { RewriteDeletesRequest, RewriteDeletesResult, RewriteRequest, RewriteResult } from './rewrite.js'
-import type { ComparedStates, RowDiff, RowDiffCounts, RowDiffOptions } from './row-diff.js'
+import type { ComparedStates, RowDiffCounts, RowDiffOptions } from './row-diff.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
 import type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'
@@ -45,6 +45,15 @@ export interface QueryResult {
   readonly batches: AsyncIterable<RecordBatch>
   /** Ends the query; needed only when `batches` is never read. */
   close(): Promise<void>
+}
+
+/**
+ * Rows that differ. The columns of the result are `change` (`added`, `removed` or `changed`), `columns` (the names of those that
+ * changed), and `before` and `after`, structs of the columns of `to`, NULL where there is no such row.
+ */
+export interface RowDiff extends QueryResult {
+  /** Dotted names of the columns by which rows were told apart. */
+  readonly keys: readonly string[]
 }
 
 /** How far a long statement is. */

@@ -1,5 +1,3 @@
-import type { QueryResult } from './query-engine.js'
-
 /** A state of one table: of a ref of the catalog, default `main`, perhaps further back in the table's own history. */
 export interface TableStateSelection {
   /** Branch, tag or commit of the catalog. */
@@ -23,15 +21,6 @@ export interface RowDiffOptions {
    */
   readonly keys?: readonly string[]
   readonly signal?: AbortSignal
-}
-
-/**
- * Rows that differ. The columns of the result are `change` (`added`, `removed` or `changed`), `columns` (the names of those that
- * changed), and `before` and `after`, structs of the columns of `to`, NULL where there is no such row.
- */
-export interface RowDiff extends QueryResult {
-  /** Dotted names of the columns by which rows were told apart. */
-  readonly keys: readonly string[]
 }
 
 export interface RowDiffCounts {
