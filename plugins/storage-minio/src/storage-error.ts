@@ -19,14 +19,19 @@ export interface Place {
 const unreachable =
   /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|TimeoutError|NetworkingError)$/
 
+const systemCode = /\bE[A-Z_]{4,}\b/
+
 export function answerOf(error: unknown): Answer {
   const metadata = field(error, '$metadata')
   const headers = field(field(error, '$response'), 'headers')
   const code = field(error, 'code')
   const name = field(error, 'name')
   return {
-    // An error of a socket has a generic name and a telling code.
-    name: typeof code === 'string' && (name === 'Error' || name === undefined) ? code : String(name),
+    // An error of a socket has a generic name and a telling code, which the SDK may leave to the message alone.
+    name:
+      name === 'Error' || name === undefined
+        ? (textOf(code) ?? systemCode.exec(errorMessage(error))?.[0] ?? 'Error')
+        : String(name),
     status: numberOf(field(metadata, 'httpStatusCode')),
     attempts: numberOf(field(metadata, 'attempts')) ?? 1,
     region: textOf(field(error, 'Region')) ?? textOf(field(headers, 'x-amz-bucket-region')),
@@ -87,6 +92,13 @@ function reasonOf(name: string, status: number | undefined, bucketRegion: string
     return {
       problem: `${endpoint} denies it to these credentials`,
       hint: `They need to get, put, list and delete objects of the bucket ${bucket}.`,
+    }
+  }
+  if (status === 400 && name === 'Unknown') {
+    return {
+      // To a question for an object's description alone the API gives no reason.
+      problem: `${endpoint} does not take the request`,
+      hint: `Correct the storage’s region, now ${region}, or its credentials.`,
     }
   }
   if (unreachable.test(name)) {

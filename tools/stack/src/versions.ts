@@ -1,5 +1,6 @@
 /**
- * What the servers are, pinned. `deploy/compose.yaml` runs the same releases in containers, and a test compares the two.
+ * What the servers are, pinned. `deploy/compose.yaml` runs the same Nessie and Trino in containers, which a test compares;
+ * of MinIO no image is published any more, only source.
  */
 export const versions = {
   minio: {

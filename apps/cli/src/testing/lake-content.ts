@@ -2,14 +2,26 @@ import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
 import { readRows } from '@phlo/core'
 import { DuckDbHost, DuckDbOptions, DuckDbQueryEngine } from '@phlo/engine-duckdb'
-import { formatIdentifier, mainBranch } from '@phlo/ports'
+import { formatIdentifier, mainBranch, type ObjectStore } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
 
 /** Every table of a branch with all its rows in an order of their own: equal lakes give equal contents. */
 export async function lakeContent(projectDir: string, ref = mainBranch): Promise<Record<string, readonly string[]>> {
   const store = await LocalObjectStore.open(path.join(projectDir, '.phlo/lake'))
+  try {
+    return await lakeContentIn(store, path.join(projectDir, '.phlo/tmp'), ref)
+  } finally {
+    await store.close()
+  }
+}
+
+/** The same of a lake in any store. */
+export async function lakeContentIn(
+  store: ObjectStore,
+  scratch: string,
+  ref = mainBranch,
+): Promise<Record<string, readonly string[]>> {
   const catalog = await EmbeddedCatalog.open(store)
-  const scratch = path.join(projectDir, '.phlo/tmp')
   const closed = { kind: 'closed', folders: async () => [await store.localRoot(), scratch] } as const
   const host = new DuckDbHost(DuckDbOptions.parse({}), closed, path.join(scratch, 'query'))
   const queries = new DuckDbQueryEngine(host, store, catalog, scratch)
@@ -24,6 +36,5 @@ export async function lakeContent(projectDir: string, ref = mainBranch): Promise
   } finally {
     await queries.close()
     await catalog.close()
-    await store.close()
   }
 }

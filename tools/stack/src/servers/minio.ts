@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import { CreateBucketCommand, HeadBucketCommand, S3Client } from '@aws-sdk/client-s3'
@@ -35,6 +36,8 @@ export const minio: Server = {
         MINIO_ROOT_USER: secrets.minioUser,
         MINIO_ROOT_PASSWORD: secrets.minioPassword,
         MINIO_REGION: region,
+        // With a key of its own it encrypts for whoever asks.
+        MINIO_KMS_SECRET_KEY: `phlo:${createHash('sha256').update(secrets.minioPassword).digest('base64')}`,
         // It looks for news of itself elsewhere otherwise.
         MINIO_UPDATE: 'off',
         MINIO_BROWSER: 'off',
