@@ -25,13 +25,12 @@ export function answerOf(error: unknown): Answer {
   const metadata = field(error, '$metadata')
   const headers = field(field(error, '$response'), 'headers')
   const code = field(error, 'code')
-  const name = field(error, 'name')
+  const given = textOf(field(error, 'name'))
+  // An error of a socket has a generic name and a telling code, which the SDK may leave to the message alone.
+  const name =
+    given === undefined || given === 'Error' ? (textOf(code) ?? systemCode.exec(errorMessage(error))?.[0]) : given
   return {
-    // An error of a socket has a generic name and a telling code, which the SDK may leave to the message alone.
-    name:
-      name === 'Error' || name === undefined
-        ? (textOf(code) ?? systemCode.exec(errorMessage(error))?.[0] ?? 'Error')
-        : String(name),
+    name: name ?? 'Error',
     status: numberOf(field(metadata, 'httpStatusCode')),
     attempts: numberOf(field(metadata, 'attempts')) ?? 1,
     region: textOf(field(error, 'Region')) ?? textOf(field(headers, 'x-amz-bucket-region')),

@@ -58,7 +58,7 @@ export function runningServer<Name extends ServerName>(name: Name): RunningServe
   if (!state || !mark || !isRunning(mark)) {
     throw new StackError(`${name} does not run: npm run stack:up -- ${name}`)
   }
-  return reached[name](state) as RunningServers[Name]
+  return reached[name](state)
 }
 
 const reached: { readonly [Name in ServerName]: (state: StackState) => RunningServers[Name] } = {

@@ -10,7 +10,7 @@ export interface Setting {
   readonly ports: Ports
   readonly secrets: StackSecrets
   /** Base address of a server that this one needs: `http://127.0.0.1:20123`. */
-  address(server: ServerName): string
+  readonly address: (server: ServerName) => string
 }
 
 /** How the process is made. */

@@ -59,7 +59,7 @@ export function addressOf(server: Server, ports: Ports): string {
   return server.name === 'postgres' ? address : `http://${address}`
 }
 
-export function logFile(folder: string, name: string): string {
+function logFile(folder: string, name: string): string {
   return path.join(folder, 'logs', `${name}.log`)
 }
 

@@ -81,7 +81,6 @@ describe('FileCache', () => {
     const cache = cacheOf()
     const failing: Fetch = async (write) => {
       await write(
-        // eslint-disable-next-line @typescript-eslint/require-await
         (async function* () {
           yield Buffer.from('half')
           throw new Error('broke off')

