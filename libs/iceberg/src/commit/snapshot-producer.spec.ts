@@ -98,8 +98,12 @@ describe('snapshots', () => {
       'total-delete-files': '0',
       'total-position-deletes': '0',
       'total-equality-deletes': '0',
+      'manifests-created': '1',
+      'manifests-kept': '0',
+      'manifests-replaced': '0',
     })
     await commit({ add: [file('c', 1)] })
+    expect(summaryOf()).toMatchObject({ 'manifests-created': '1', 'manifests-kept': '1', 'manifests-replaced': '0' })
     expect(await planned()).toEqual(['a', 'b', 'c'])
     const [, newer] = metadata.snapshots!
     expect(newer).toMatchObject({
@@ -170,7 +174,12 @@ describe('snapshots', () => {
       'added-files-size': '100',
       'changed-partition-count': '1',
       'total-records': '2',
+      'manifests-created': '1',
+      'manifests-kept': '1',
+      'manifests-replaced': '0',
     })
+    await commit({ add: [], removePaths: new Set([file('b', 1).path]) })
+    expect(summaryOf()).toMatchObject({ 'manifests-created': '1', 'manifests-kept': '1', 'manifests-replaced': '1' })
   })
 
   it('need main to be as it was, and the table to be the same', async () => {

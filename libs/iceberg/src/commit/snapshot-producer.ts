@@ -121,6 +121,7 @@ export class SnapshotProducer implements Producer {
         ...(change.mergedBy && change.mergedBy.length > 0 && { [summaryKeys.mergeKeys]: change.mergedBy.join(',') }),
         ...(change.replacePartitions && { [summaryKeys.replacePartitions]: 'true' }),
         ...summary.counts(parent),
+        ...manifestCounts(manifests, filtered.length, snapshotId),
       },
       'schema-id': metadata['current-schema-id'],
       ...(firstRowId !== undefined &&
@@ -189,6 +190,21 @@ export class SnapshotProducer implements Producer {
         files: missing.slice(0, 100),
       })
     }
+  }
+}
+
+/** Manifests that the snapshot wrote, took over from its parent, and took the place of. Spec: Appendix F. */
+function manifestCounts(
+  manifests: readonly ManifestFile[],
+  before: number,
+  snapshotId: bigint,
+): Record<string, string> {
+  const created = manifests.filter(({ addedSnapshotId }) => addedSnapshotId === snapshotId).length
+  const kept = manifests.length - created
+  return {
+    'manifests-created': String(created),
+    'manifests-kept': String(kept),
+    'manifests-replaced': String(before - kept),
   }
 }
 

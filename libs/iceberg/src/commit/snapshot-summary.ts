@@ -17,7 +17,7 @@ export const summaryKeys = {
 
 /** Does the summary's entry count what the snapshot did? */
 export function isCount(key: string): boolean {
-  return /^(added|deleted|removed|total|changed)-/.test(key)
+  return /^(added|deleted|removed|total|changed|manifests)-|^entries-processed$/.test(key)
 }
 
 class DeleteCounts {
