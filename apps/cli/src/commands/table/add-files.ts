@@ -5,7 +5,7 @@ import path from 'node:path'
 import { type ObjectStore, PhloError } from '@phlo/ports'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatBytes, formatCount, plural } from '../../output/numbers.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 import { storeUri } from './store-uri.js'
 
 export interface AddFilesFlags {
@@ -23,8 +23,7 @@ export async function addFiles(
   options: AddFilesFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { identifier, metadata } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ identifier, metadata }, opened) => {
     const { store } = opened
     const files = options.copy
       ? await copied(store, metadata.location, places, options.dryRun === true)

@@ -2,7 +2,7 @@ import { type RewriteRequest, type RewriteStrategy } from '@phlo/ports'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatBytes, formatDuration, plural } from '../../output/numbers.js'
 import type { CompactFlags } from './flags.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 
 /** Puts small files of a table together, leaves deleted rows out, and orders rows where asked to. */
 export async function compact(
@@ -12,8 +12,7 @@ export async function compact(
   options: CompactFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { identifier } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ identifier }, opened) => {
     const started = Date.now()
     const request: RewriteRequest = {
       table: identifier,

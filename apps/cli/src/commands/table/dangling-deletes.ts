@@ -1,7 +1,7 @@
 import { planDanglingDeletes, removeDanglingDeletes } from '@phlo/iceberg'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatBytes, plural } from '../../output/numbers.js'
-import { find, maintained, withLake } from './opened-lake.js'
+import { maintained, withTable } from './opened-lake.js'
 
 /** Takes delete files out of a table that delete no row any more. */
 export async function danglingDeletes(
@@ -11,8 +11,7 @@ export async function danglingDeletes(
   options: { ref: string; dryRun?: boolean },
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const table = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async (table, opened) => {
     if (options.dryRun) {
       const { files, examined } = await planDanglingDeletes(opened.store, table.metadata)
       if (globals.json)

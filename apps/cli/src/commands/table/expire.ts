@@ -3,7 +3,7 @@ import { isVersioned, type ObjectStore, type TableMetadata } from '@phlo/ports'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatBytes, plural } from '../../output/numbers.js'
 import type { ExpireFlags } from './flags.js'
-import { find, maintained, withLake } from './opened-lake.js'
+import { maintained, withTable } from './opened-lake.js'
 
 /** Removes old snapshots of a table. In a lake with refs the files stay, since other commits may read them. */
 export async function expire(
@@ -13,8 +13,7 @@ export async function expire(
   options: ExpireFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const table = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async (table, opened) => {
     const deleteFiles = !isVersioned(opened.catalog)
     const policy = {
       ...(options.olderThan && { olderThan: options.olderThan }),

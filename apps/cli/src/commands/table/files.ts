@@ -2,7 +2,7 @@ import { planScan } from '@phlo/iceberg'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatBytes, formatCount, plural } from '../../output/numbers.js'
 import { cellText, textTable } from '../../output/text-table.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 
 export async function files(
   context: CommandContext,
@@ -11,8 +11,7 @@ export async function files(
   options: { ref: string },
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { metadata } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ metadata }, opened) => {
     const found: { path: string; partition: string; rows: number; bytes: number }[] = []
     for await (const { file } of planScan(opened.store, metadata)) {
       const spec = metadata['partition-specs'].find((candidate) => candidate['spec-id'] === file.specId)

@@ -2,7 +2,7 @@ import { planManifestRewrite, rewriteManifests } from '@phlo/iceberg'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { plural } from '../../output/numbers.js'
 import type { ManifestsFlags } from './flags.js'
-import { find, maintained, withLake } from './opened-lake.js'
+import { maintained, withTable } from './opened-lake.js'
 
 /** Writes a table's manifests anew, so that planning reads less. */
 export async function manifests(
@@ -12,8 +12,7 @@ export async function manifests(
   options: ManifestsFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const table = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async (table, opened) => {
     const wanted = {
       ...(options.targetSize !== undefined && { targetSize: options.targetSize }),
       ...(options.all && { all: true }),

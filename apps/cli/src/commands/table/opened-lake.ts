@@ -43,8 +43,18 @@ export async function withLake(
   })
 }
 
+/** Opens the lake and finds a table of it. Throws PHLO_TABLE_NOT_FOUND with the nearest name. */
+export function withTable(
+  context: CommandContext,
+  globals: GlobalOptions,
+  { name, ref }: { readonly name: string; readonly ref: string },
+  work: (table: LoadedTable, opened: Opened) => Promise<void>,
+): Promise<number> {
+  return withLake(context, globals, ref, async (opened) => work(await find(opened, name), opened))
+}
+
 /** Throws PHLO_TABLE_NOT_FOUND with the nearest name. */
-export async function find({ catalog, ref }: Pick<Opened, 'catalog' | 'ref'>, name: string): Promise<LoadedTable> {
+async function find({ catalog, ref }: Pick<Opened, 'catalog' | 'ref'>, name: string): Promise<LoadedTable> {
   const identifier = parseIdentifier(name)
   const table = identifier && (await catalog.loadTable(identifier, { ref }))
   if (table) return table

@@ -5,7 +5,7 @@ import { formatBytes, formatCount, formatTime, plural } from '../../output/numbe
 import { textTable } from '../../output/text-table.js'
 import { printRemoved } from './expire.js'
 import type { OrphansFlags } from './flags.js'
-import { find, type Opened, withLake } from './opened-lake.js'
+import { type Opened, withTable } from './opened-lake.js'
 
 /** Finds files in a table's folder that nothing refers to, and deletes them when asked to. */
 export async function orphans(
@@ -15,8 +15,7 @@ export async function orphans(
   options: OrphansFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const table = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async (table, opened) => {
     const search: OrphanSearch = {
       location: table.metadata.location,
       states: () => everyState(opened, table),

@@ -1,7 +1,7 @@
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatBytes, plural } from '../../output/numbers.js'
 import type { RewriteDeletesFlags } from './flags.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 
 /** Puts a table's files of position deletes together. */
 export async function rewriteDeletes(
@@ -11,8 +11,7 @@ export async function rewriteDeletes(
   options: RewriteDeletesFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { identifier } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ identifier }, opened) => {
     const result = await opened.engine().rewriteDeletes({
       table: identifier,
       ref: options.ref,

@@ -2,7 +2,7 @@ import { refSnapshot, snapshotAsOf, snapshotById } from '@phlo/iceberg'
 import { PhloError } from '@phlo/ports'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatTime } from '../../output/numbers.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 
 export async function rollback(
   context: CommandContext,
@@ -10,8 +10,7 @@ export async function rollback(
   name: string,
   options: { ref: string; to: string },
 ): Promise<number> {
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { metadata, identifier } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ metadata, identifier }, opened) => {
     const time = new Date(options.to)
     const snapshot = /^\d{5,}$/.test(options.to)
       ? snapshotById(metadata, BigInt(options.to))

@@ -2,7 +2,7 @@ import { currentSchema, formatType, refSnapshot } from '@phlo/iceberg'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatCount } from '../../output/numbers.js'
 import { textTable } from '../../output/text-table.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 
 export async function show(
   context: CommandContext,
@@ -11,8 +11,7 @@ export async function show(
   options: { ref: string },
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { metadata, metadataLocation } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ metadata, metadataLocation }) => {
     if (globals.json) return terminal.json({ table: name, metadataLocation, metadata })
     const { bold, dim } = terminal.colors
     const schema = currentSchema(metadata)

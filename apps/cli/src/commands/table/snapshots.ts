@@ -2,7 +2,7 @@ import { refSnapshot } from '@phlo/iceberg'
 import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatCount, formatTime } from '../../output/numbers.js'
 import { textTable } from '../../output/text-table.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 
 export async function snapshots(
   context: CommandContext,
@@ -11,8 +11,7 @@ export async function snapshots(
   options: { ref: string },
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { metadata } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ metadata }) => {
     const current = refSnapshot(metadata)
     const all = [...(metadata.snapshots ?? [])].reverse()
     if (globals.json) return terminal.json(all)

@@ -2,7 +2,7 @@ import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatCount } from '../../output/numbers.js'
 import { textTable } from '../../output/text-table.js'
 import type { StatsFlags } from './flags.js'
-import { find, withLake } from './opened-lake.js'
+import { withTable } from './opened-lake.js'
 
 /** Counts the distinct values of a table's columns and keeps that with its snapshot. */
 export async function stats(
@@ -12,8 +12,7 @@ export async function stats(
   options: StatsFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { identifier } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ identifier }, opened) => {
     const result = await opened.engine().analyze({
       table: identifier,
       ref: options.ref,

@@ -4,7 +4,7 @@ import type { CommandContext, GlobalOptions } from '../../command-context.js'
 import { formatTime } from '../../output/numbers.js'
 import { textTable } from '../../output/text-table.js'
 import type { TableRefFlags } from './flags.js'
-import { find, maintained, withLake } from './opened-lake.js'
+import { maintained, withTable } from './opened-lake.js'
 
 /** Lists a table's own branches and tags. */
 export async function refs(
@@ -14,8 +14,7 @@ export async function refs(
   options: { ref: string },
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const { metadata } = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async ({ metadata }) => {
     if (globals.json) return terminal.json(metadata.refs ?? {})
     const times = new Map((metadata.snapshots ?? []).map((item) => [item['snapshot-id'], item['timestamp-ms']]))
     terminal.print(
@@ -43,8 +42,7 @@ export async function changeRef(
   options: TableRefFlags,
 ): Promise<number> {
   const { terminal } = context
-  return withLake(context, globals, options.ref, async (opened) => {
-    const loaded = await find(opened, name)
+  return withTable(context, globals, { name, ref: options.ref }, async (loaded, opened) => {
     const existing = loaded.metadata.refs?.[ref]
     if (options.delete && existing && existing.type !== type)
       throw new PhloError('PHLO_REF_INVALID', `${ref} is a ${existing.type} of ${name}, no ${type}`)
