@@ -96,6 +96,7 @@ export class RestCatalog implements Catalog {
   async commit(changes: readonly CatalogChange[]): Promise<CommitResult> {
     const created = changes.filter((change) => change.kind === 'create-namespace')
     const rest = changes.filter((change) => change.kind !== 'create-namespace')
+    this.requireSupported(changes)
     this.requireAtOnce(created, rest)
     for (const change of created) await this.namespaces.create(change)
     if (isTables(rest)) return { tables: await this.tables.commit(rest), views: [] }
@@ -134,6 +135,15 @@ export class RestCatalog implements Catalog {
         await this.namespaces.drop(change.namespace)
     }
     return { tables: [], views: [] }
+  }
+
+  private requireSupported(changes: readonly CatalogChange[]): void {
+    const { views, renames } = this.supports
+    const missing = changes.find(
+      ({ kind }) => (!views && kind.endsWith('view')) || (!renames && kind.startsWith('rename-')),
+    )
+    if (!missing) return
+    throw new PhloError('PHLO_UNSUPPORTED', `This catalog’s server has no endpoint for the change ${missing.kind}`)
   }
 
   /** Only tables can be changed together, and a namespace that is made before them and stays does no harm. */

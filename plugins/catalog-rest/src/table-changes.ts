@@ -123,7 +123,8 @@ export class TableChanges {
         },
       ),
     )
-    return table
+    // Some servers answer a commit with where they show the table, and only tell where its file is when it is loaded.
+    return /^https?:/.test(table.metadataLocation) ? this.loaded(identifier) : table
   }
 
   /** Throws PHLO_COMMIT_CONFLICT with the requirement that no longer holds. */

@@ -1,4 +1,4 @@
-import { parseJson, serializeJson, viewMetadataOf } from '@phlo/iceberg'
+import { highestFieldId, parseJson, serializeJson, viewMetadataOf } from '@phlo/iceberg'
 import {
   type ErrorCode,
   formatIdentifier,
@@ -213,12 +213,13 @@ export class RestClient {
     return this.remember(url, answer, tableAnswer(jsonOf(answer, meaning.what), identifier))
   }
 
-  async commitTable({ identifier, requirements, updates }: TableCommit, key?: string): Promise<Attempt<GrantedTable>> {
+  async commitTable(commit: TableCommit, key?: string): Promise<Attempt<GrantedTable>> {
+    const { identifier, requirements } = commit
     const what = `table ${formatIdentifier(identifier)}`
     const url = this.routes.table(identifier)
     const creates = requirements.some(({ type }) => type === 'assert-create')
     return this.change(
-      { method: 'POST', url, body: serializeJson({ requirements, updates: updates.map(onTheWire) }) },
+      { method: 'POST', url, body: serializeJson({ requirements, updates: onTheWire(commit) }) },
       {
         what,
         notFound: creates ? 'PHLO_NAMESPACE_NOT_FOUND' : 'PHLO_TABLE_NOT_FOUND',
@@ -231,11 +232,7 @@ export class RestClient {
 
   /** Several tables at once, all or none. */
   async commitTables(commits: readonly TableCommit[], key?: string): Promise<Attempt<true>> {
-    const changes = commits.map(({ identifier, requirements, updates }) => ({
-      identifier,
-      requirements,
-      updates: updates.map(onTheWire),
-    }))
+    const changes = commits.map((commit) => ({ ...commit, updates: onTheWire(commit) }))
     return this.change(
       { method: 'POST', url: this.routes.transaction(), body: serializeJson({ 'table-changes': changes }) },
       {
@@ -478,7 +475,15 @@ function viewAnswer(answer: HttpAnswer, identifier: TableIdentifier, what: strin
   }
 }
 
-/** Older servers want the snapshot's id beside the statistics that hold it. */
-function onTheWire(update: TableUpdate): unknown {
-  return update.action === 'set-statistics' ? { ...update, 'snapshot-id': update.statistics['snapshot-id'] } : update
+/** What older servers want beside what says it already: the ids of statistics' snapshots, and the highest column's. */
+function onTheWire({ requirements, updates }: TableCommit): readonly unknown[] {
+  const assigned = requirements.map((item) =>
+    item.type === 'assert-last-assigned-field-id' ? item['last-assigned-field-id'] : 0,
+  )
+  return updates.map((update) => {
+    if (update.action === 'set-statistics') return { ...update, 'snapshot-id': update.statistics['snapshot-id'] }
+    if (update.action === 'add-schema')
+      return { ...update, 'last-column-id': Math.max(highestFieldId(update.schema), ...assigned) }
+    return update
+  })
 }

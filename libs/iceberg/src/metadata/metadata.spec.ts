@@ -278,6 +278,12 @@ describe('table metadata of version 1', () => {
     expect(refSnapshot(metadata)).toBeUndefined()
   })
 
+  it('without a snapshot has none here, and -1 for one where it is written', () => {
+    const metadata = parse(version1)
+    expect(metadata['current-snapshot-id']).toBeUndefined()
+    expect(JSON.parse(serializeMetadata(metadata).toString('utf8'))).toMatchObject({ 'current-snapshot-id': -1 })
+  })
+
   it('is written so that readers of version 1 find the current schema and spec', () => {
     const text = serializeMetadata(parse(version1)).toString('utf8')
     expect(JSON.parse(text)).toMatchObject({

@@ -17,6 +17,9 @@ export const mainTableBranch = 'main'
 /** The newest format version that is read and written. */
 export const newestFormatVersion = 3
 
+/** In place of a snapshot's id where there is none. */
+const noSnapshot = -1n
+
 /** A metadata file may be compressed; no real one is larger than this when it is not. */
 const largestMetadata = 512 * 1024 * 1024
 
@@ -67,10 +70,10 @@ function inflated(bytes: Uint8Array, what: string): Buffer {
  * the table is made with them. Spec: Appendix C and E.
  */
 export function serializeMetadata(metadata: TableMetadata): Buffer {
-  if (metadata['format-version'] !== 1) return jsonWithHistory(metadata)
+  if (metadata['format-version'] !== 1) return jsonWithHistory(withoutSnapshot(metadata))
   // Readers of version 1 look for the current schema and spec by themselves; the lists came later. Sequence numbers are
   // not for it at all.
-  const { 'last-sequence-number': _, ...rest } = metadata
+  const { 'last-sequence-number': _, ...rest } = withoutSnapshot(metadata)
   const version1 = {
     ...rest,
     ...(metadata.snapshots && { snapshots: metadata.snapshots.map(({ 'sequence-number': _number, ...rest }) => rest) }),
@@ -78,6 +81,13 @@ export function serializeMetadata(metadata: TableMetadata): Buffer {
     'partition-spec': specById(metadata['partition-specs'], metadata['default-spec-id']).fields,
   }
   return Buffer.from(serializeJson(version1), 'utf8')
+}
+
+/** Iceberg's own writers give a table of version 1 or 2 that has no snapshot the id -1, and some readers insist on one. */
+function withoutSnapshot(metadata: TableMetadata): TableMetadata {
+  return metadata['current-snapshot-id'] === undefined && metadata['format-version'] < 3
+    ? { ...metadata, 'current-snapshot-id': noSnapshot }
+    : metadata
 }
 
 /** The JSON of metadata whose lists of snapshots may be long, and mostly those of an earlier commit. */
@@ -140,10 +150,12 @@ function uuidOf(location: unknown): string {
   return formatUuid(createHash('sha256').update(String(location)).digest().subarray(0, 16))
 }
 
-/** Older writers knew no refs: their current snapshot is the main branch's. */
+/** Older writers knew no refs: their current snapshot is the main branch's. One that is none is left out. */
 function withMainRef(metadata: TableMetadata): TableMetadata {
-  const current = metadata['current-snapshot-id']
-  if (current === undefined || current === null || current === -1n || metadata.refs?.[mainTableBranch]) return metadata
+  const { 'current-snapshot-id': current, ...rest } = metadata
+  if (current === undefined) return metadata
+  if (current === null || current === noSnapshot) return rest
+  if (metadata.refs?.[mainTableBranch]) return metadata
   return { ...metadata, refs: { ...metadata.refs, [mainTableBranch]: { 'snapshot-id': current, type: 'branch' } } }
 }
 
