@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from '@jest/globals'
-import type { ObjectStore } from '@phlo/ports'
+import type { Catalog, ObjectStore } from '@phlo/ports'
 import { catalogContract, versionedCatalogContract } from '@phlo/ports/testing'
 import { runningServer } from '@phlo/stack'
 import { MinioObjectStore, MinioStorageOptions } from '@phlo/storage-minio'
@@ -13,7 +13,7 @@ import { NessieCatalogOptions } from './options.js'
 const folders: string[] = []
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))))
 
-const stores = new WeakMap<NessieCatalog, ObjectStore>()
+const stores = new WeakMap<Catalog, ObjectStore>()
 
 async function open(store: ObjectStore): Promise<NessieCatalog> {
   const catalog = await NessieCatalog.open(NessieCatalogOptions.parse({ uri: runningServer('nessie').api }), store)
@@ -26,7 +26,12 @@ async function create(): Promise<NessieCatalog> {
   const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
   const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-nessie-'))
   folders.push(folder)
-  const options = { endpoint, region, bucket, credentials: { accessKeyId, secretAccessKey } }
+  const options = {
+    endpoint,
+    region,
+    bucket,
+    credentials: { accessKeyId, secretAccessKey },
+  }
   const prefix = `nessie/${randomUUID()}`
   const catalog = await open(new MinioObjectStore(MinioStorageOptions.parse({ ...options, prefix }), folder))
   const { noAncestorHash } = await answer<{ noAncestorHash: string }>('/config')
@@ -41,10 +46,10 @@ async function answer<T>(resource: string, base = runningServer('nessie').api): 
   return (await response.json()) as T
 }
 
-const reopen = (catalog: NessieCatalog) => open(stores.get(catalog)!)
+const reopen = (catalog: Catalog) => open(stores.get(catalog)!)
 
-catalogContract('Nessie', { create, reopen: (catalog) => reopen(catalog as NessieCatalog) }, { describe, it })
-versionedCatalogContract('Nessie', { create, reopen: (catalog) => reopen(catalog as NessieCatalog) }, { describe, it })
+catalogContract('Nessie', { create, reopen }, { describe, it })
+versionedCatalogContract('Nessie', { create, reopen }, { describe, it })
 
 describe('Nessie’s own Iceberg REST catalog', () => {
   it('shows other engines each branch’s tables as they were written', async () => {
@@ -64,12 +69,18 @@ describe('Nessie’s own Iceberg REST catalog', () => {
           requirements: [{ type: 'assert-create' }],
           updates: [
             { action: 'assign-uuid', uuid: randomUUID() },
-            { action: 'set-location', location: catalog.newTableLocation(identifier) },
+            {
+              action: 'set-location',
+              location: catalog.newTableLocation(identifier),
+            },
             { action: 'add-schema', schema },
             { action: 'set-current-schema', 'schema-id': -1 },
             { action: 'add-spec', spec: { 'spec-id': 0, fields: [] } },
             { action: 'set-default-spec', 'spec-id': -1 },
-            { action: 'add-sort-order', 'sort-order': { 'order-id': 0, fields: [] } },
+            {
+              action: 'add-sort-order',
+              'sort-order': { 'order-id': 0, fields: [] },
+            },
             { action: 'set-default-sort-order', 'sort-order-id': -1 },
           ],
         },
@@ -86,10 +97,10 @@ describe('Nessie’s own Iceberg REST catalog', () => {
     await catalog.commit([change], { message: 'on dev', ref: 'dev' })
     const { iceberg, warehouse } = runningServer('nessie')
     for (const ref of ['main', 'dev']) {
-      const seen = await answer<{ 'metadata-location': string; metadata: { properties: Record<string, string> } }>(
-        `/v1/${encodeURIComponent(`${ref}|${warehouse}`)}/namespaces/a/tables/t`,
-        iceberg,
-      )
+      const seen = await answer<{
+        'metadata-location': string
+        metadata: { properties: Record<string, string> }
+      }>(`/v1/${encodeURIComponent(`${ref}|${warehouse}`)}/namespaces/a/tables/t`, iceberg)
       const own = await catalog.loadTable(identifier, { ref })
       expect([seen['metadata-location'], seen.metadata.properties['on']]).toEqual([
         own?.metadataLocation,

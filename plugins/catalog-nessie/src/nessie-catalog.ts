@@ -105,12 +105,22 @@ export class NessieCatalog implements VersionedCatalog {
 
   async listNamespaces({ ref = mainBranch }: RefOptions = {}): Promise<readonly NamespaceInfo[]> {
     const found: (NamespaceInfo & { readonly key: string })[] = []
-    for await (const { elements, content } of this.api.entries(ref, { types: ['NAMESPACE'], content: true })) {
+    for await (const { elements, content } of this.api.entries(ref, {
+      types: ['NAMESPACE'],
+      content: true,
+    })) {
       const value = content && valueOf(content, this.store)
       if (value?.type === 'namespace')
-        found.push({ key: namespaceKey(elements), namespace: elements, properties: value.properties })
+        found.push({
+          key: namespaceKey(elements),
+          namespace: elements,
+          properties: value.properties,
+        })
     }
-    return inOrder(found).map(({ namespace, properties }) => ({ namespace, properties }))
+    return inOrder(found).map(({ namespace, properties }) => ({
+      namespace,
+      properties,
+    }))
   }
 
   async listTables(options: Within = {}): Promise<readonly TableIdentifier[]> {
@@ -128,14 +138,22 @@ export class NessieCatalog implements VersionedCatalog {
     const key = await this.metadataKey(identifier, ref, 'table')
     return key === undefined
       ? undefined
-      : { identifier, metadata: await this.files.table(identifier, key), metadataLocation: locationOf(key, this.store) }
+      : {
+          identifier,
+          metadata: await this.files.table(identifier, key),
+          metadataLocation: locationOf(key, this.store),
+        }
   }
 
   async loadView(identifier: TableIdentifier, { ref = mainBranch }: RefOptions = {}): Promise<LoadedView | undefined> {
     const key = await this.metadataKey(identifier, ref, 'view')
     return key === undefined
       ? undefined
-      : { identifier, metadata: await this.files.view(identifier, key), metadataLocation: locationOf(key, this.store) }
+      : {
+          identifier,
+          metadata: await this.files.view(identifier, key),
+          metadataLocation: locationOf(key, this.store),
+        }
   }
 
   async commit(changes: readonly CatalogChange[], options: CommitOptions): Promise<CommitResult> {
@@ -144,7 +162,11 @@ export class NessieCatalog implements VersionedCatalog {
       throw new PhloError('PHLO_UNSUPPORTED', 'Nessie commits to branches only', {
         hint: 'Make a branch at the commit, and commit to that.',
       })
-    const context: ChangeContext = { store: this.store, files: this.files, written: new Map() }
+    const context: ChangeContext = {
+      store: this.store,
+      files: this.files,
+      written: new Map(),
+    }
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
       const branch = await this.refs.branch(ref)
       const state = new NessieState(this.api, this.store, branch.hash)
@@ -199,7 +221,6 @@ export class NessieCatalog implements VersionedCatalog {
     return this.refs.delete(name, options)
   }
 
-  // eslint-disable-next-line require-yield -- Nessie keeps none: what is asked for is refused where it is asked for.
   async *reflog(): AsyncIterable<ReflogEntry> {
     throw new PhloError('PHLO_UNSUPPORTED', 'Nessie keeps no log of where branches and tags stood')
   }
@@ -240,7 +261,9 @@ export class NessieCatalog implements VersionedCatalog {
     const wanted = table && JSON.stringify(elementsOf(tableKey(table)))
     let count = 0
     if (limit <= 0) return
-    for await (const entry of this.api.history(ref, { keys: table !== undefined })) {
+    for await (const entry of this.api.history(ref, {
+      keys: table !== undefined,
+    })) {
       if (wanted !== undefined && !entry.changed.some((elements) => JSON.stringify(elements) === wanted)) continue
       yield commitInfo(entry)
       if (++count >= limit) return

@@ -35,13 +35,13 @@ export function commitInfo({ meta }: LogEntry): CommitInfo {
   const time = new Date(String(commitTime))
   if (typeof hash !== 'string' || Number.isNaN(time.getTime()))
     throw new PhloError('PHLO_CATALOG_FAILED', 'Nessie’s history cannot be read')
-  const author = [...texts(authors), String(committer ?? '')].find((text) => text !== '')
+  const author = [...texts(authors), textOf(committer)].find((text) => text !== '')
   const { [attemptProperty]: _, ...properties } = firstValues(meta['allProperties'])
   return {
     id: hash,
     parents: texts(parentCommitHashes),
     author: author ?? '',
-    message: message === noMessage ? '' : String(message ?? ''),
+    message: message === noMessage ? '' : textOf(message),
     time,
     properties,
   }
@@ -97,6 +97,10 @@ export function keysOf(changes: readonly CatalogChange[]): string[] {
 }
 
 export type Edits = ReadonlyMap<string, CatalogValue | undefined>
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}
 
 function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []

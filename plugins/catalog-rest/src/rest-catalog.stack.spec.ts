@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from '@jest/globals'
-import type { ObjectStore } from '@phlo/ports'
+import type { Catalog, ObjectStore } from '@phlo/ports'
 import { catalogContract } from '@phlo/ports/testing'
 import { runningServer } from '@phlo/stack'
 import { MinioObjectStore, MinioStorageOptions } from '@phlo/storage-minio'
@@ -17,7 +17,7 @@ interface Opened {
   readonly options: RestCatalogOptions
   readonly store: ObjectStore
 }
-const opened = new WeakMap<RestCatalog, Opened>()
+const opened = new WeakMap<Catalog, Opened>()
 
 async function open({ options, store }: Opened): Promise<RestCatalog> {
   const catalog = await RestCatalog.open(options, store)
@@ -29,15 +29,22 @@ async function newStore(): Promise<ObjectStore> {
   const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
   const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-rest-'))
   folders.push(folder)
-  const options = { endpoint, region, bucket, credentials: { accessKeyId, secretAccessKey } }
+  const options = {
+    endpoint,
+    region,
+    bucket,
+    credentials: { accessKeyId, secretAccessKey },
+  }
   return new MinioObjectStore(MinioStorageOptions.parse({ ...options, prefix: `rest/${randomUUID()}` }), folder)
 }
 
-const reopen = (catalog: RestCatalog) => open(opened.get(catalog)!)
+const reopen = (catalog: Catalog) => open(opened.get(catalog)!)
 
 /** The reference server has one catalog for everybody: what an earlier case left in it goes. */
 async function onReferenceServer(): Promise<RestCatalog> {
-  const options = RestCatalogOptions.parse({ uri: runningServer('iceberg-rest').uri })
+  const options = RestCatalogOptions.parse({
+    uri: runningServer('iceberg-rest').uri,
+  })
   const catalog = await open({ options, store: await newStore() })
   for (const identifier of await catalog.listTables()) await catalog.commit([{ kind: 'drop-table', identifier }])
   for (const identifier of await catalog.listViews()) await catalog.commit([{ kind: 'drop-view', identifier }])
@@ -58,7 +65,10 @@ async function onNessie(): Promise<RestCatalog> {
   })
   expect(made.status).toBe(200)
   return open({
-    options: RestCatalogOptions.parse({ uri: `${iceberg}/${branch}`, warehouse }),
+    options: RestCatalogOptions.parse({
+      uri: `${iceberg}/${branch}`,
+      warehouse,
+    }),
     store: await newStore(),
   })
 }
@@ -73,13 +83,12 @@ const nessieFails = new Set([
   'lets exactly one of many racing commits on one state win',
 ])
 
-catalogContract(
-  'the Iceberg project’s reference server',
-  { create: onReferenceServer, reopen: (catalog) => reopen(catalog as RestCatalog) },
-  { describe, it },
-)
+catalogContract('the Iceberg project’s reference server', { create: onReferenceServer, reopen }, { describe, it })
 catalogContract(
   'Nessie’s REST endpoint',
-  { create: onNessie, reopen: (catalog) => reopen(catalog as RestCatalog) },
-  { describe, it: (title, body) => (nessieFails.has(title) ? it.failing(title, body) : it(title, body)) },
+  { create: onNessie, reopen },
+  {
+    describe,
+    it: (title, body) => (nessieFails.has(title) ? it.failing(title, body) : it(title, body)),
+  },
 )
