@@ -57,7 +57,7 @@ export type Outcome =
   | { readonly unknown: string }
 
 /** A branch, a tag, or a commit's hash, as it stands in a path. */
-export function refPath(ref: string, hash?: string): string {
+function refPath(ref: string, hash?: string): string {
   return `${isCommitHash(ref) ? `@${ref}` : encodeURIComponent(ref)}${hash === undefined ? '' : `@${hash}`}`
 }
 

@@ -3,7 +3,7 @@ import { type CatalogValue, namespaceKey, tableKey } from '@phlo/catalog'
 import { type CatalogChange, type CommitInfo, PhloError } from '@phlo/ports'
 import type { CommitMeta, LogEntry, NessieApi, Operation, Reference } from './nessie-api.js'
 
-export const unknownAuthor = 'phlo'
+const unknownAuthor = 'phlo'
 
 /** The property that tells a commit from one that says the same, for when an answer gets lost. */
 const attemptProperty = 'phlo.attempt'
