@@ -133,6 +133,11 @@ export function sqlText(text: string): string {
   return `'${text.replaceAll("'", "''")}'`
 }
 
+/** A list of SQL's texts. */
+export function sqlList(texts: readonly string[]): string {
+  return `[${texts.map(sqlText).join(', ')}]`
+}
+
 /** A file of that many orders, made when it is not there from an earlier run; its bytes are in the system's cache. */
 export async function ordersFile(
   { cache }: Workplace,
@@ -181,13 +186,13 @@ export async function ordersChanges(
   const added = `SELECT * FROM (${ordersSql(base.rows + half)}) WHERE id > ${base.rows}`
   await make(file, (target) => `COPY (${changed} UNION ALL ${added}) TO ${sqlText(target)} (FORMAT parquet)`, report)
   await readThrough(file)
-  return { path: file, rows: changes, fingerprint: await fingerprintOf(`(${upsertSql(base.path, file)})`) }
+  return { path: file, rows: changes, fingerprint: await fingerprintOf(`(${upsertSql([base.path], file)})`) }
 }
 
-/** A SELECT of the base file's rows with the changed ones in place of theirs. */
-export function upsertSql(base: string, changes: string): string {
-  const from = (file: string) => `FROM read_parquet(${sqlText(file)})`
-  return `SELECT * ${from(base)} ANTI JOIN (${from(changes)}) AS changes USING (id) UNION ALL ${from(changes)}`
+/** A SELECT of the base files' rows with the changed ones in place of theirs. */
+export function upsertSql(base: readonly string[], changes: string): string {
+  const from = (files: readonly string[]) => `FROM read_parquet(${sqlList(files)})`
+  return `SELECT * ${from(base)} ANTI JOIN (${from([changes])}) AS changes USING (id) UNION ALL ${from([changes])}`
 }
 
 async function make(file: string, copy: (target: string) => string, report: (line: string) => void): Promise<void> {

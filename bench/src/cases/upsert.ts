@@ -36,7 +36,7 @@ export const upsert: BenchCase = {
       const lake = await upsertLake(workplace, `lake-${size}`, work)
       for (const mode of modes) {
         participants.push(
-          duckdbUpsert(nameOf('duckdb', size, mode), mode, work, workplace),
+          duckdbUpsert(nameOf('duckdb', size, mode), mode, work, lake, workplace),
           phloUpsert(nameOf('phlo', size, mode), 'ingestion', mode, work, lake, workplace),
           phloUpsert(nameOf('phlo-sql', size, mode), 'statement', mode, work, lake, workplace),
         )

@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -33,12 +33,23 @@ interface Told {
   readonly fingerprint: Fingerprint
 }
 
+export interface UpsertLake {
+  readonly folder: string
+  /** The data files of the base's table. */
+  readonly files: readonly string[]
+}
+
 /** A lake with the base and the changes as tables, which upserts on branches leave as they are. */
-export async function upsertLake(workplace: Workplace, name: string, { base, changes }: Upsert): Promise<string> {
+export async function upsertLake(workplace: Workplace, name: string, { base, changes }: Upsert): Promise<UpsertLake> {
   const workflow = ordersWorkflow({ orders: base.path, changes: changes.path })
   const project = await PhloProject.create(workplace, name, workflow)
   await project.phlo(['run'])
-  return path.join(project.folder, '.phlo', 'lake')
+  const folder = path.join(project.folder, '.phlo', 'lake')
+  const tables = path.join(folder, 'tables')
+  const files = (await readdir(tables, { recursive: true })).filter((file) =>
+    /(^|\/)orders-[^/]*\/data\/.*\.parquet$/.test(file),
+  )
+  return { folder, files: files.map((file) => path.join(tables, file)) }
 }
 
 /** Either the ingestion engine takes the file of changes in, or a statement merges them from a table. */
@@ -47,7 +58,7 @@ export function phloUpsert(
   way: 'ingestion' | 'statement',
   mode: Mode,
   upsert: Upsert,
-  lake: string,
+  lake: UpsertLake,
   workplace: Workplace,
 ): Participant {
   const script = fileURLToPath(new URL('../scripts/upsert-phlo.js', import.meta.url))
@@ -57,21 +68,28 @@ export function phloUpsert(
       : `Phlo: MERGE INTO from another table, ${mode}, committed`
   return participant(name, what, upsert, workplace, async (folder) => {
     const changes = way === 'ingestion' ? ['--changes', upsert.changes.path] : []
-    const args = ['--lake', lake, '--scratch', folder, '--mode', mode, ...changes]
+    const args = ['--lake', lake.folder, '--scratch', folder, '--mode', mode, ...changes]
     const finished = await runProcess(process.execPath, [script, ...args], { watch: true })
     return { finished, told: JSON.parse(finished.stdout) as Told }
   })
 }
 
-export function duckdbUpsert(name: string, mode: Mode, upsert: Upsert, workplace: Workplace): Participant {
+/** Joins the very files that the table has, so that both sides read the same bytes. */
+export function duckdbUpsert(
+  name: string,
+  mode: Mode,
+  upsert: Upsert,
+  lake: UpsertLake,
+  workplace: Workplace,
+): Participant {
   const script = fileURLToPath(new URL('../scripts/upsert-duckdb.js', import.meta.url))
   const what =
     mode === 'copy-on-write'
-      ? 'the limit of copy-on-write: DuckDB joins the two files and copies all rows to a new one'
-      : 'the limit of merge-on-read: DuckDB joins the two files, copies the places of old rows and the new rows'
+      ? 'the limit of copy-on-write: DuckDB joins the table’s files with the changes and copies all rows to a new one'
+      : 'the limit of merge-on-read: DuckDB joins the table’s files with the changes, copies the places of old rows and the new rows'
   return participant(name, what, upsert, workplace, async (folder) => {
     const files = ['--output', path.join(folder, 'rows.parquet'), '--deletes', path.join(folder, 'deletes.parquet')]
-    const input = ['--base', upsert.base.path, '--changes', upsert.changes.path]
+    const input = [...lake.files.flatMap((file) => ['--base', file]), '--changes', upsert.changes.path]
     const finished = await runProcess(process.execPath, [script, '--mode', mode, ...input, ...files], { watch: true })
     return { finished, told: JSON.parse(finished.stdout) as Told }
   })

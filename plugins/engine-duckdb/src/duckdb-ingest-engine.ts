@@ -38,7 +38,7 @@ import { identifier, literal } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { csvScan, withUnifiedLines } from './ingest/csv-scan.js'
 import { jsonScan } from './ingest/json-scan.js'
-import { deduplicated, hasRepeatedKeys, parquetSelect, replaceRows } from './ingest/merge-rows.js'
+import { collectKeys, deduplicated, hasRepeatedKeys, parquetSelect, replaceRows } from './ingest/merge-rows.js'
 import { parquetScan } from './ingest/parquet-scan.js'
 import {
   createRejectsTable,
@@ -54,6 +54,7 @@ import { writeRows } from './ingest/rows-file.js'
 import type { Scan } from './ingest/scan.js'
 import { asSourceError, checkFiles } from './ingest/source-files.js'
 import { writeDefault } from './reading/constants.js'
+import { lineageFields } from './reading/rows-select.js'
 import { requireReadable } from './statement.js'
 import { commitTables, everyFile, onNewestLayout, type OpenTable, openTable, replacing } from './tables/commit-table.js'
 import type { StagedFile } from './tables/copied-files.js'
@@ -161,11 +162,12 @@ class Ingestion {
           ? await this.takeMerging(table, request.strategy)
           : {
               ...(await this.takeAll(table)),
+              stored: undefined,
               change: { add: [], ...this.replacement(table.transaction.metadata) },
               duplicates: 0,
             }
       const quarantine = await this.openQuarantine(taken.rejected)
-      const files = await storeFiles(this.store, table.transaction.metadata, taken.files)
+      const files = await (taken.stored ?? storeFiles(this.store, table.transaction.metadata, taken.files))
       const added = [...files, ...taken.change.add]
       stored.push(...files)
       const snapshotId = await table.transaction.addSnapshot({
@@ -192,10 +194,14 @@ class Ingestion {
       }
     } catch (error) {
       // Files that were written for another layout are certainly nobody's.
-      const keys = isOtherLayout(error) ? stored.flatMap((file) => this.store.key(file.path) ?? []) : []
-      if (keys.length > 0) await this.store.delete(keys).catch(() => undefined)
+      if (isOtherLayout(error)) await this.remove(stored)
       throw error
     }
+  }
+
+  private async remove(files: readonly DataFile[]): Promise<void> {
+    const keys = files.flatMap((file) => this.store.key(file.path) ?? [])
+    if (keys.length > 0) await this.store.delete(keys).catch(() => undefined)
   }
 
   /** Every input's valid rows as files of the table. */
@@ -305,20 +311,35 @@ class Ingestion {
     const { connection } = this
     const taken = await this.takeAll(table)
     const valid = rowsIn(taken.files)
-    // Sources seldom repeat a key, so that it costs less to look afterwards than to prepare for it.
-    const files = (await hasRepeatedKeys(connection, taken.files, strategy.key))
-      ? await this.deduplicate(table, strategy)
-      : taken.files
     const { existing, transaction } = table
     const { metadata } = transaction
+    let { files } = taken
+    let keys: string | undefined
+    // Sources seldom repeat a key, so that it costs less to look afterwards than to prepare for it.
+    if (files.length > 0) {
+      keys = await collectKeys(connection, files, strategy.key)
+      if (await hasRepeatedKeys(connection, keys, files, strategy.key, metadata)) {
+        files = await this.deduplicate(table, strategy)
+        keys = await collectKeys(connection, files, strategy.key)
+      }
+    }
     const mergedBy = strategy.key.flatMap((column) => findField(currentSchema(metadata), column)?.id ?? [])
     const duplicates = valid - rowsIn(files)
-    if (!existing || files.length === 0) return { ...taken, files, change: { add: [], mergedBy }, duplicates }
+    if (!existing || keys === undefined)
+      return { ...taken, files, stored: undefined, change: { add: [], mergedBy }, duplicates }
     const { store, writer } = this
     const { key, keep } = strategy
     const keysRepeat = keep === 'hash'
-    const replaced = await replaceRows({ connection, store, writer, existing, metadata, key, keysRepeat }, files)
-    return { ...taken, files: replaced.files, change: { ...replaced.change, mergedBy }, duplicates }
+    // Where rows are not written once more, they are stored while those that they replace are searched for.
+    const stored = lineageFields(metadata).length === 0 ? storeFiles(store, metadata, files) : undefined
+    stored?.catch(() => undefined)
+    const merging = { connection, store, writer, existing, metadata, key, keys, keysRepeat }
+    const replaced = await replaceRows(merging, files).catch(async (error: unknown) => {
+      // Nobody knows of them yet.
+      await this.remove((await stored?.catch(() => undefined)) ?? [])
+      throw error
+    })
+    return { ...taken, files: replaced.files, stored, change: { ...replaced.change, mergedBy }, duplicates }
   }
 
   /** The valid rows once more, in the source's order, and of each key the one to keep. */

@@ -39,17 +39,21 @@ export class PositionDeleteWriter {
     }
     const staged = []
     for (const group of groups.values()) {
-      const paths = group.map(({ index, task }) => `(${index}, ${literal(task.file.path)})`)
+      // Numbers are sorted in a third of the time of paths, of which they keep the order.
+      const sorted = group.toSorted((a, b) => Buffer.compare(Buffer.from(pathOf(a)), Buffer.from(pathOf(b))))
+      const places = sorted.map(({ index }, place) => `WHEN ${index} THEN ${place}`)
+      const paths = sorted.map((item) => literal(pathOf(item)))
       const rows =
-        `SELECT p.path AS file_path, ${positionColumn} AS pos FROM (${leaving}) AS l ` +
-        `JOIN (VALUES ${paths.join(', ')}) AS p(task, path) ON p.task = l.${taskColumn}`
+        `SELECT ${paths.length === 1 ? paths[0] : `list_extract([${paths.join(', ')}], place::BIGINT + 1)`} AS file_path, pos FROM (` +
+        `SELECT CASE ${taskColumn} ${places.join(' ')} END AS place, ${positionColumn} AS pos FROM (${leaving}) ` +
+        `WHERE ${taskColumn} IN (${group.map(({ index }) => index).join(', ')}) ORDER BY ALL)`
       const [first] = group as [TouchedFile]
       staged.push(
         await this.writer.writePositionDeletes(
           this.connection,
           rows,
           first.task.file,
-          group.map(({ task }) => task.file.path),
+          group.map(pathOf),
           this.metadata,
         ),
       )
@@ -101,4 +105,8 @@ export class PositionDeleteWriter {
     )
     return sets
   }
+}
+
+function pathOf({ task }: TouchedFile): string {
+  return task.file.path
 }

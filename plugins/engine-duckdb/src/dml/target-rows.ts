@@ -70,7 +70,9 @@ export class TargetRows {
       extra: ['_task', '_pos', ...lineage],
     })
     const columns = [...schema.fields.map(({ name }) => name), ...lineage].map(identifier).join(', ')
-    const task = indexes.length === 0 ? '_task' : `list_extract([${indexes.join(', ')}], (_task + 1)::BIGINT)::INTEGER`
+    const task = indexes.every((index, position) => index === position)
+      ? '_task'
+      : `list_extract([${indexes.join(', ')}], (_task + 1)::BIGINT)::INTEGER`
     return `SELECT ${columns}, ${task} AS ${taskColumn}, _pos AS ${positionColumn} FROM (${rows})`
   }
 

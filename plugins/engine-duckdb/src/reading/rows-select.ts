@@ -240,8 +240,10 @@ function extraExpression(name: MetadataColumn, layout: FileLayout, tasks: readon
     case '_pos':
       return 'f.file_row_number'
     case '_task':
-      // No join: a number for each file costs next to nothing.
-      return `list_extract([${tasks.map(({ index }) => index).join(', ')}], (f.file_index + 1)::BIGINT)::INTEGER`
+      // No join: a number for each file costs next to nothing, and its own number nothing.
+      return tasks.every(({ index }, position) => index === position)
+        ? 'f.file_index::INTEGER'
+        : `list_extract([${tasks.map(({ index }) => index).join(', ')}], (f.file_index + 1)::BIGINT)::INTEGER`
     case '_spec_id':
       return 'c.spec_id'
     case '_partition':

@@ -78,7 +78,7 @@ export const positionDeleteFields: readonly NestedField[] = [
   { id: deleteColumnIds.position, name: 'pos', required: true, type: 'long' },
 ]
 
-/** The COPY of a SELECT of `file_path` and `pos` into one file, sorted by both. Spec: "Position Delete Files". */
+/** The COPY of a SELECT of `file_path` and `pos`, sorted by both, into one file. Spec: "Position Delete Files". */
 export function copyPositionDeletes(select: string, metadata: TableMetadata, file: string): string {
   const { path: pathId, position } = deleteColumnIds
   const options = [
@@ -86,7 +86,7 @@ export function copyPositionDeletes(select: string, metadata: TableMetadata, fil
     `FIELD_IDS {file_path: ${pathId}, pos: ${position}}`,
     'RETURN_STATS',
   ]
-  return `COPY (SELECT file_path, pos FROM (${select}) ORDER BY ALL) TO ${literal(file)} (${options.join(', ')})`
+  return `COPY (${select}) TO ${literal(file)} (${options.join(', ')})`
 }
 
 /** COPY's options that every Parquet file of a table shares. */

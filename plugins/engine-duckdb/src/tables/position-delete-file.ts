@@ -5,8 +5,8 @@ import { addSplitOffsets, type CopyRow, readCopyRow, type StagedFile } from './c
 import { copyPositionDeletes, positionDeleteFields } from './copy-statement.js'
 
 /**
- * Writes the rows of a SELECT of `file_path` and `pos` as one file of position deletes, sorted by both, for data files
- * of the paths and of the partition of `like`. Spec: "Position Delete Files".
+ * Writes the rows of a SELECT of `file_path` and `pos`, which sorts them by both, as one file of position deletes for data
+ * files of the paths and of the partition of `like`. Spec: "Position Delete Files".
  */
 export async function writePositionDeleteFile(
   connection: Connection,
