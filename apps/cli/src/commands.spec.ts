@@ -163,10 +163,21 @@ describe('branch', () => {
   }, 60_000)
 
   it('shows what differs, and what was committed', async () => {
+    const made = [{ id: expect.any(String), time: expect.any(String), operation: 'overwrite' }]
     expect(await json(['branch', 'diff', 'first', 'main'])).toEqual([
-      { table: 'bronze.orders', change: 'changed', rowsBefore: 3, rowsAfter: 3 },
-      { table: 'gold.revenue', change: 'changed', rowsBefore: 2, rowsAfter: 2 },
+      { table: 'bronze.orders', change: 'changed', rowsBefore: 3, rowsAfter: 3, columns: [], snapshots: made },
+      { table: 'gold.revenue', change: 'changed', rowsBefore: 2, rowsAfter: 2, columns: [], snapshots: made },
     ])
+    const rows = { added: 1, removed: 1, changed: 0 }
+    expect(await json(['branch', 'diff', 'first', 'main', '--table', 'bronze.orders', '--rows'])).toMatchObject([
+      { table: 'bronze.orders', rows },
+    ])
+    expect(await project.succeed(['branch', 'diff', 'first', 'main', '--rows'])).toContain(
+      'bronze.orders: 1 row added, 1 removed, 0 changed',
+    )
+    expect(await failure(['branch', 'diff', 'first', 'main', '--table', 'no.such'])).toMatchObject({
+      code: 'PHLO_TABLE_NOT_FOUND',
+    })
     const log = (await project.succeed(['branch', 'log', '--json'])).trim().split('\n')
     expect(log.map((line) => (JSON.parse(line) as { message: string }).message)).toEqual([
       expect.stringMatching(/^Run \S+: bronze\.orders, gold\.revenue$/),

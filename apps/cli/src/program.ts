@@ -188,9 +188,18 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     .description('show the tables that differ between two refs')
     .argument('<from>')
     .argument('[to]', 'the other ref', 'main')
-    .addHelpText('after', examples('phlo branch diff v1', 'phlo branch diff main pipeline-run-20260101t000000-0a1b2c'))
-    .action((from: string, to: string) =>
-      run(async () => (await import('./commands/branch.js')).diff(context, globals(), from, to)),
+    .option('--table <table>', 'only this table, as namespace.table')
+    .option('--rows', 'count the rows that differ, by the identifier fields where a table has some')
+    .addHelpText(
+      'after',
+      examples(
+        'phlo branch diff v1',
+        'phlo branch diff main pipeline-run-20260101t000000-0a1b2c',
+        'phlo branch diff v1 main --table gold.revenue --rows',
+      ),
+    )
+    .action((from: string, to: string, options: { table?: string; rows?: boolean }) =>
+      run(async () => (await import('./commands/branch.js')).diff(context, globals(), from, to, options)),
     )
   branch
     .command('merge')

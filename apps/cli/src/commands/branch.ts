@@ -1,8 +1,18 @@
-import { parseRefSpec, requireVersioned, resolveRef, rowCount } from '@phlo/core'
-import { CatalogPort, formatIdentifier, type VersionedCatalog } from '@phlo/ports'
+import { diffRefs, parseRefSpec, requireVersioned, resolveRef } from '@phlo/core'
+import { schemaChanges } from '@phlo/iceberg'
+import {
+  CatalogPort,
+  formatIdentifier,
+  parseIdentifier,
+  PhloError,
+  QueryEnginePort,
+  type TableIdentifier,
+  type VersionedCatalog,
+} from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
-import { formatCount, formatTime, plural } from '../output/numbers.js'
+import { formatTime, plural } from '../output/numbers.js'
+import { plainDifference, printDifferences } from '../output/ref-differences.js'
 import { textTable } from '../output/text-table.js'
 
 async function withCatalog(
@@ -58,36 +68,27 @@ export async function remove(context: CommandContext, globals: GlobalOptions, na
   })
 }
 
-export async function diff(context: CommandContext, globals: GlobalOptions, from: string, to: string): Promise<number> {
-  const { terminal } = context
-  return withCatalog(context, globals, async (catalog) => {
+export async function diff(
+  context: CommandContext,
+  globals: GlobalOptions,
+  from: string,
+  to: string,
+  options: { table?: string; rows?: boolean },
+): Promise<number> {
+  const { terminal, signal } = context
+  return withPlugins(context, globals, async ({ composition }) => {
+    const catalog = requireVersioned(composition.get(CatalogPort))
     const [before, after] = (await Promise.all([from, to].map((ref) => resolveRef(catalog, parseRefSpec(ref))))) as [
       string,
       string,
     ]
-    const changes = await Promise.all(
-      (await catalog.diff(before, after)).tables.map(async ({ identifier, change }) => ({
-        table: formatIdentifier(identifier),
-        change,
-        rowsBefore: rowCount(await catalog.loadTable(identifier, { ref: before })),
-        rowsAfter: rowCount(await catalog.loadTable(identifier, { ref: after })),
-      })),
-    )
-    if (globals.json) return terminal.json(changes)
-    if (changes.length === 0) return terminal.print(`${from} and ${to} have the same tables.`)
-    const count = (rows: number | undefined) => (rows === undefined ? '' : formatCount(rows))
-    terminal.print(
-      textTable(
-        terminal,
-        [
-          { title: 'table' },
-          { title: 'change' },
-          { title: `rows in ${from}`, align: 'right' },
-          { title: `rows in ${to}`, align: 'right' },
-        ],
-        changes.map(({ table, change, rowsBefore, rowsAfter }) => [table, change, count(rowsBefore), count(rowsAfter)]),
-      ),
-    )
+    const differences = await diffRefs(catalog, { from: before, to: after }, schemaChanges, {
+      ...(options.table !== undefined && { table: requireIdentifier(options.table) }),
+      ...(options.rows && { engine: composition.get(QueryEnginePort), signal }),
+    })
+    if (globals.json) terminal.json(differences.map(plainDifference))
+    else printDifferences(terminal, differences, { from, to })
+    return exitCode.ok
   })
 }
 
@@ -154,4 +155,10 @@ export async function log(
 async function first<T>(items: AsyncIterable<T>): Promise<T | undefined> {
   for await (const item of items) return item
   return undefined
+}
+
+function requireIdentifier(text: string): TableIdentifier {
+  const identifier = parseIdentifier(text)
+  if (identifier) return identifier
+  throw new PhloError('PHLO_CONFIG_INVALID', `--table ${text} is not of the form namespace.table`)
 }

@@ -1,0 +1,100 @@
+import {
+  type ComparedStates,
+  formatIdentifier,
+  type IcebergSchema,
+  type LoadedTable,
+  PhloError,
+  type QueryEngine,
+  type RowDiffCounts,
+  sameIdentifier,
+  type Snapshot,
+  type TableIdentifier,
+  type TableMetadata,
+  type VersionedCatalog,
+} from '@phlo/ports'
+import { currentSnapshot, rowCount } from '../plan/asset-state.js'
+
+/** One column's difference, classed by what it does to stored rows. */
+export interface ColumnDifference {
+  readonly column: string
+  readonly change: string
+  readonly class: 'safe' | 'breaking'
+  readonly detail: string
+}
+
+/** How a table differs between two refs. */
+export interface TableDifference {
+  readonly identifier: TableIdentifier
+  readonly change: 'added' | 'removed' | 'changed'
+  /** As the snapshots say, `undefined` where they do not, or where there is no table. */
+  readonly rowsBefore: number | undefined
+  readonly rowsAfter: number | undefined
+  readonly columns: readonly ColumnDifference[]
+  /** What the second ref's table went through that the first one's did not, newest first. */
+  readonly snapshots: readonly Snapshot[]
+  /** Only where rows were asked for, and where both refs have the table. */
+  readonly rows?: RowDiffCounts
+}
+
+export interface RefDiffOptions {
+  /** Only this table. PHLO_TABLE_NOT_FOUND where neither ref has it. */
+  readonly table?: TableIdentifier
+  /** Counts the rows that differ. */
+  readonly engine?: QueryEngine
+  readonly signal?: AbortSignal
+}
+
+/**
+ * What differs between two refs of the catalog, table by table in order of the names. `compareColumns` classes what leads from
+ * one schema to another.
+ */
+export async function diffRefs(
+  catalog: VersionedCatalog,
+  refs: { readonly from: string; readonly to: string },
+  compareColumns: (before: IcebergSchema, after: IcebergSchema) => readonly ColumnDifference[],
+  options: RefDiffOptions = {},
+): Promise<TableDifference[]> {
+  const { table, engine, signal } = options
+  const { tables } = await catalog.diff(refs.from, refs.to)
+  if (
+    table &&
+    !(await catalog.loadTable(table, { ref: refs.from })) &&
+    !(await catalog.loadTable(table, { ref: refs.to }))
+  )
+    throw new PhloError('PHLO_TABLE_NOT_FOUND', `Neither ref has a table ${formatIdentifier(table)}`)
+  const wanted = tables.filter(({ identifier }) => !table || sameIdentifier(identifier, table))
+  const found: TableDifference[] = []
+  for (const { identifier, change } of wanted) {
+    const before = await catalog.loadTable(identifier, { ref: refs.from })
+    const after = await catalog.loadTable(identifier, { ref: refs.to })
+    const states: ComparedStates = { from: { ref: refs.from }, to: { ref: refs.to } }
+    const comparable = before && after && before.metadata['table-uuid'] === after.metadata['table-uuid']
+    found.push({
+      identifier,
+      change,
+      rowsBefore: rowCount(before),
+      rowsAfter: rowCount(after),
+      columns: before && after ? compareColumns(schemaOf(before.metadata), schemaOf(after.metadata)) : [],
+      snapshots: snapshotsSince(before, after),
+      ...(engine && comparable && { rows: await engine.countDiff(identifier, states, signal ? { signal } : {}) }),
+    })
+  }
+  return found
+}
+
+function schemaOf({ schemas, 'current-schema-id': id }: TableMetadata): IcebergSchema {
+  return schemas.find((schema) => schema['schema-id'] === id) as IcebergSchema
+}
+
+/** Snapshots that lead to the table's state and that the other state has not. */
+function snapshotsSince(before: LoadedTable | undefined, after: LoadedTable | undefined): Snapshot[] {
+  const known = new Set(before?.metadata.snapshots?.map((snapshot) => snapshot['snapshot-id']))
+  const byId = new Map(after?.metadata.snapshots?.map((snapshot) => [snapshot['snapshot-id'], snapshot]))
+  const found: Snapshot[] = []
+  for (let next = currentSnapshot(after); next && !known.has(next['snapshot-id']);) {
+    found.push(next)
+    byId.delete(next['snapshot-id'])
+    next = byId.get(next['parent-snapshot-id'] ?? -1n)
+  }
+  return found
+}
