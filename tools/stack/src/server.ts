@@ -35,7 +35,7 @@ export interface Server {
   readonly patience: number
   /** What asks it to end at once. Default SIGTERM. */
   readonly stopSignal?: NodeJS.Signals
-  /** What getting its program takes, for people: `builds MinIO (about 2 minutes, once)`. */
+  /** What getting its program takes where it is not there yet, for people: `Maven gets Nessie once, 245 MB`. */
   readonly getting: string
   /** Gets the program and says how it is started. Makes data folders where they are missing. */
   launch(setting: Setting): Promise<Launch>

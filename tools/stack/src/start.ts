@@ -36,7 +36,7 @@ export async function start(folder: string, server: Server, tell: Tell): Promise
   const running = known?.process && isRunning(known.process) ? known.process : undefined
   const ports = running && known ? known.ports : await portsOf(folder, server, known)
   const setting = settingOf(folder, server, ports)
-  const getting = setTimeout(() => tell(`${name}: ${server.getting}`), 3000)
+  const getting = setTimeout(() => tell(`${name}: looks after its program; ${server.getting}`), 3000)
   const launch = await server.launch(setting).finally(() => clearTimeout(getting))
   const fingerprint = fingerprintOf(launch)
 

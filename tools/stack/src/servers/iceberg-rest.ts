@@ -15,7 +15,7 @@ export const icebergRest: Server = {
   needs: ['minio'],
   ports: ['http'],
   patience: 60_000,
-  getting: 'Maven gets the Iceberg reference server, once: 100 MB',
+  getting: 'Maven gets the Iceberg reference server once, 100 MB',
 
   async launch({ folder, ports, secrets, address }) {
     await mkdir(folder, { recursive: true })

@@ -17,7 +17,7 @@ export const minio: Server = {
   needs: [],
   ports: ['api', 'console'],
   patience: 60_000,
-  getting: 'Go builds MinIO, once: about two minutes',
+  getting: 'Go builds MinIO once, which takes some minutes',
 
   async launch({ folder, ports, secrets }) {
     const data = path.join(folder, 'data')

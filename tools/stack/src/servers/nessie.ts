@@ -15,7 +15,7 @@ export const nessie: Server = {
   needs: ['minio'],
   ports: ['http', 'management'],
   patience: 120_000,
-  getting: 'Maven gets Nessie, once: 245 MB',
+  getting: 'Maven gets Nessie once, 245 MB',
 
   async launch({ folder, ports, secrets, address }) {
     const data = path.join(folder, 'data')

@@ -15,7 +15,7 @@ export const trino: Server = {
   needs: ['nessie'],
   ports: ['http'],
   patience: 300_000,
-  getting: 'Maven gets Trino, once: 821 MB',
+  getting: 'Maven gets Trino once, 821 MB',
 
   async launch({ folder, ports }) {
     const data = path.join(folder, 'data')
