@@ -61,6 +61,7 @@ describe('phlo.yaml', () => {
       profiles: {},
       workflows: 'workflows',
       audit: { branch: 'pipeline-run-{run_id}', keepFailed: '7d' },
+      retention: { history: '30d', branches: {}, safetyAge: '3d' },
       plugins: [],
     })
     expect(await chosen('name: p\n')).toEqual([
@@ -119,7 +120,7 @@ plugins:
       'name: p\nprofils:\n  local: {}\n',
       {
         message: 'Unknown key "profils"',
-        hint: 'Did you mean profile? Known keys: name, profile, profiles, workflows, transforms, audit, plugins.',
+        hint: 'Did you mean profile? Known keys: name, profile, profiles, workflows, transforms, audit, retention, plugins.',
         at: '2:1',
       },
     ],
