@@ -169,10 +169,10 @@ describe('branch', () => {
       { table: 'gold.revenue', change: 'changed', rowsBefore: 2, rowsAfter: 2, columns: [], snapshots: made },
     ])
     const rows = { added: 1, removed: 1, changed: 0 }
-    expect(await json(['branch', 'diff', 'first', 'main', '--table', 'bronze.orders', '--rows'])).toMatchObject([
+    expect(await json(['branch', 'diff', 'first', 'main', '--table', 'bronze.orders', '--count'])).toMatchObject([
       { table: 'bronze.orders', rows },
     ])
-    expect(await project.succeed(['branch', 'diff', 'first', 'main', '--rows'])).toContain(
+    expect(await project.succeed(['branch', 'diff', 'first', 'main', '--count'])).toContain(
       'bronze.orders: 1 row added, 1 removed, 0 changed',
     )
     expect(await failure(['branch', 'diff', 'first', 'main', '--table', 'no.such'])).toMatchObject({

@@ -6,6 +6,7 @@ import { exitCode } from './exit-codes.js'
 import { errorText } from './output/report-error.js'
 import { examples } from './output/examples.js'
 import { Terminal } from './output/terminal.js'
+import { addBranchCommands } from './branch-commands.js'
 import { addTableCommands } from './table-commands.js'
 import { version } from './version.js'
 
@@ -154,76 +155,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       run(async () => (await import('./commands/sql.js')).sql(context, globals(), statement, options)),
     )
 
-  const branch = program.command('branch').description('branches and tags of the lake')
-  branch
-    .command('list', { isDefault: true })
-    .description('list branches and tags')
-    .addHelpText('after', examples('phlo branch list', 'phlo branch list --json'))
-    .action(() => run(async () => (await import('./commands/branch.js')).list(context, globals())))
-  branch
-    .command('create')
-    .description('make a branch or tag')
-    .argument('<name>')
-    .option('--from <ref>', 'what it starts at', 'main')
-    .option('--tag', 'a tag, which does not move')
-    .addHelpText(
-      'after',
-      examples(
-        'phlo branch create try-it',
-        'phlo branch create v1 --tag',
-        "phlo branch create last-week --from '@{2026-01-01}'",
-      ),
-    )
-    .action((name: string, options: { from: string; tag?: boolean }) =>
-      run(async () => (await import('./commands/branch.js')).create(context, globals(), name, options)),
-    )
-  branch
-    .command('delete')
-    .description('delete a branch or tag')
-    .argument('<name>')
-    .addHelpText('after', examples('phlo branch delete try-it'))
-    .action((name: string) => run(async () => (await import('./commands/branch.js')).remove(context, globals(), name)))
-  branch
-    .command('diff')
-    .description('show the tables that differ between two refs')
-    .argument('<from>')
-    .argument('[to]', 'the other ref', 'main')
-    .option('--table <table>', 'only this table, as namespace.table')
-    .option('--rows', 'count the rows that differ, by the identifier fields where a table has some')
-    .addHelpText(
-      'after',
-      examples(
-        'phlo branch diff v1',
-        'phlo branch diff main pipeline-run-20260101t000000-0a1b2c',
-        'phlo branch diff v1 main --table gold.revenue --rows',
-      ),
-    )
-    .action((from: string, to: string, options: { table?: string; rows?: boolean }) =>
-      run(async () => (await import('./commands/branch.js')).diff(context, globals(), from, to, options)),
-    )
-  branch
-    .command('merge')
-    .description('bring a branch into another in one commit')
-    .argument('<from>')
-    .argument('[into]', 'the branch that changes', 'main')
-    .option('--dry-run', 'only tell what would happen')
-    .addHelpText('after', examples('phlo branch merge try-it --dry-run', 'phlo branch merge try-it main'))
-    .action((from: string, into: string, options: { dryRun?: boolean }) =>
-      run(async () => (await import('./commands/branch.js')).merge(context, globals(), from, into, options)),
-    )
-  branch
-    .command('log')
-    .description('show the commits of a ref, newest first')
-    .argument('[ref]', 'branch, tag or commit', 'main')
-    .option('--limit <count>', 'how many', '20')
-    .addHelpText(
-      'after',
-      examples('phlo branch log', 'phlo branch log v1 --limit 5', 'phlo branch log --json | jq .message'),
-    )
-    .action((ref: string, options: { limit: string }) =>
-      run(async () => (await import('./commands/branch.js')).log(context, globals(), ref, options)),
-    )
-
+  addBranchCommands(program, context, run)
   addTableCommands(program, context, run)
 
   program

@@ -84,6 +84,20 @@ export function addTableCommands(
     )
 
   table
+    .command('undrop')
+    .description('bring a dropped table back as it last was on the branch')
+    .argument('<table>', 'namespace.name')
+    .option('--as <table>', 'another name for it; needed where a new table has the old one')
+    .addOption(branchOption())
+    .addHelpText(
+      'after',
+      examples('phlo table undrop bronze.flights', 'phlo table undrop bronze.flights --as bronze.flights_before'),
+    )
+    .action((name: string, options: { ref: string; as?: string }) =>
+      run(async () => (await import('./commands/table/undrop.js')).undrop(context, globals(), name, options)),
+    )
+
+  table
     .command('expire')
     .description('remove old snapshots of a table')
     .argument('<table>', 'namespace.name')

@@ -1,11 +1,11 @@
-import type { TableDifference } from '@phlo/core'
+import type { PlainRow, PlainValue, TableDifference } from '@phlo/core'
 import { formatIdentifier } from '@phlo/ports'
 import { formatCount, plural } from './numbers.js'
 import type { Terminal } from './terminal.js'
-import { textTable } from './text-table.js'
+import { cellText, textTable } from './text-table.js'
 
 /** A table's difference as it is printed as JSON. */
-export function plainDifference({ identifier, snapshots, ...rest }: TableDifference): object {
+export function plainDifference({ identifier, snapshots, comparable: _, ...rest }: TableDifference): object {
   return {
     table: formatIdentifier(identifier),
     ...rest,
@@ -53,4 +53,32 @@ export function printDifferences(
         `${table}: ${plural(rows.added, 'row')} added, ${formatCount(rows.removed)} removed, ${formatCount(rows.changed)} changed`,
       )
   }
+}
+
+/** Rows that differ, as `diffRows` gives them: of one that changed, both values where they are two. */
+export function printRows(terminal: Terminal, table: string, rows: readonly PlainRow[], limit: number | undefined) {
+  const side = (row: PlainRow, name: 'before' | 'after') => row[name] as Readonly<Record<string, PlainValue>> | null
+  const [first] = rows
+  const names = Object.keys((first && (side(first, 'after') ?? side(first, 'before'))) ?? {})
+  terminal.print()
+  terminal.print(
+    textTable(
+      terminal,
+      [{ title: table }, ...names.map((title) => ({ title }))],
+      rows.map((row) => {
+        const [before, after] = [side(row, 'before'), side(row, 'after')]
+        const changed = new Set((row['columns'] as readonly string[] | null) ?? [])
+        return [
+          row['change'] as string,
+          ...names.map((name) =>
+            changed.has(name)
+              ? `${cellText(before?.[name])} → ${cellText(after?.[name])}`
+              : cellText((after ?? before)?.[name]),
+          ),
+        ]
+      }),
+    ),
+  )
+  if (rows.length === limit)
+    terminal.print(terminal.colors.dim(`(${plural(limit, 'row')} at most; --limit shows more)`))
 }

@@ -32,7 +32,9 @@ export interface TableDifference {
   readonly columns: readonly ColumnDifference[]
   /** What the second ref's table went through that the first one's did not, newest first. */
   readonly snapshots: readonly Snapshot[]
-  /** Only where rows were asked for, and where both refs have the table. */
+  /** Both refs have the same table, not another one of its name: its rows can be compared. */
+  readonly comparable: boolean
+  /** Only where rows were asked for, and where they can be compared. */
   readonly rows?: RowDiffCounts
 }
 
@@ -41,6 +43,8 @@ export interface RefDiffOptions {
   readonly table?: TableIdentifier
   /** Counts the rows that differ. */
   readonly engine?: QueryEngine
+  /** The columns by which rows are the same one. Default: the table's identifier fields. */
+  readonly keys?: readonly string[]
   readonly signal?: AbortSignal
 }
 
@@ -54,7 +58,7 @@ export async function diffRefs(
   compareColumns: (before: IcebergSchema, after: IcebergSchema) => readonly ColumnDifference[],
   options: RefDiffOptions = {},
 ): Promise<TableDifference[]> {
-  const { table, engine, signal } = options
+  const { table, engine, keys, signal } = options
   const { tables } = await catalog.diff(refs.from, refs.to)
   if (
     table &&
@@ -68,7 +72,7 @@ export async function diffRefs(
     const before = await catalog.loadTable(identifier, { ref: refs.from })
     const after = await catalog.loadTable(identifier, { ref: refs.to })
     const states: ComparedStates = { from: { ref: refs.from }, to: { ref: refs.to } }
-    const comparable = before && after && before.metadata['table-uuid'] === after.metadata['table-uuid']
+    const comparable = before !== undefined && before.metadata['table-uuid'] === after?.metadata['table-uuid']
     found.push({
       identifier,
       change,
@@ -76,7 +80,11 @@ export async function diffRefs(
       rowsAfter: rowCount(after),
       columns: before && after ? compareColumns(schemaOf(before.metadata), schemaOf(after.metadata)) : [],
       snapshots: snapshotsSince(before, after),
-      ...(engine && comparable && { rows: await engine.countDiff(identifier, states, signal ? { signal } : {}) }),
+      comparable,
+      ...(engine &&
+        comparable && {
+          rows: await engine.countDiff(identifier, states, { ...(keys && { keys }), ...(signal && { signal }) }),
+        }),
     })
   }
   return found

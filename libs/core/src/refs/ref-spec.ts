@@ -30,31 +30,64 @@ export function parseRefSpec(text: string): RefSpec {
   return { ref: timed[1] === '' ? mainBranch : (timed[1] as string), time }
 }
 
-/** The branch, tag or commit that the spec means now. Throws PHLO_REF_NOT_FOUND. */
+/** Commits that are looked at for one of which only the beginning is known. */
+const lookedAt = 10_000
+
+/**
+ * The branch, tag or commit that the spec means now; a commit may be meant by the beginning of its id that no other has,
+ * four characters at least. Throws PHLO_REF_NOT_FOUND, and PHLO_REF_INVALID for a beginning that several commits have.
+ */
 export async function resolveRef(catalog: Catalog, spec: RefSpec): Promise<string> {
-  if (isVersioned(catalog)) await requireRef(catalog, spec.ref)
-  if (!spec.time) return spec.ref
-  const commit = await requireVersioned(catalog).commitAt(spec.ref, spec.time)
+  const ref = isVersioned(catalog) ? await knownRef(catalog, spec.ref) : spec.ref
+  if (!spec.time) return ref
+  const commit = await requireVersioned(catalog).commitAt(ref, spec.time)
   if (commit === undefined) {
     throw new PhloError('PHLO_REF_NOT_FOUND', `${spec.ref} did not exist at ${spec.time.toISOString()}`)
   }
   return commit
 }
 
-/** Throws PHLO_REF_NOT_FOUND with the nearest name. */
-async function requireRef(catalog: VersionedCatalog, ref: string): Promise<void> {
-  if (await catalog.getRef(ref)) return
+/** The name, or the commit's whole id. Throws PHLO_REF_NOT_FOUND with the nearest name. */
+async function knownRef(catalog: VersionedCatalog, ref: string): Promise<string> {
+  if (await catalog.getRef(ref)) return ref
   try {
     // Not a name, so it must be a commit that has a history.
-    for await (const _commit of catalog.log(ref, { limit: 1 })) return
+    for await (const _commit of catalog.log(ref, { limit: 1 })) return ref
   } catch (error) {
     if (!isPhloError(error, 'PHLO_REF_NOT_FOUND')) throw error
+  }
+  const [commit, ...others] = /^[0-9a-f]{4,}$/.test(ref) ? await commitsOf(catalog, ref) : []
+  if (commit === undefined) {
     const names = (await catalog.listRefs()).map(({ name }) => name)
     const close = nearest(ref, names)
     throw new PhloError('PHLO_REF_NOT_FOUND', `There is no branch, tag or commit ${ref}`, {
       hint: close === undefined ? 'List them: phlo branch list' : `Did you mean ${close}?`,
     })
   }
+  if (others.length === 0) return commit
+  throw new PhloError('PHLO_REF_INVALID', `${others.length + 1} commits begin with ${ref}`, {
+    hint: 'Write more of the id.',
+    context: { commits: [commit, ...others] },
+  })
+}
+
+/** Commits whose ids begin so, by the history of every ref and by where branches and tags once stood. */
+async function commitsOf(catalog: VersionedCatalog, beginning: string): Promise<string[]> {
+  const seen = new Set<string>()
+  const moved = new Set<string>()
+  for (const { name, commit } of await catalog.listRefs()) {
+    for await (const { id } of catalog.log(commit)) {
+      // What is behind it was seen with it.
+      if (seen.has(id) || seen.size >= lookedAt) break
+      seen.add(id)
+    }
+    if (!catalog.supports.reflog) continue
+    for await (const { from, to } of catalog.reflog(name)) {
+      if (moved.size >= lookedAt) break
+      for (const id of [from, to]) if (id !== undefined) moved.add(id)
+    }
+  }
+  return [...new Set([...seen, ...moved])].filter((id) => id.startsWith(beginning))
 }
 
 /** Throws PHLO_UNSUPPORTED for catalogs without refs. */
