@@ -296,10 +296,16 @@ describe('a change of the layout', () => {
     })
   })
 
-  it('conflicts with one that took its partition spec', async () => {
+  it('comes after one that took its partition spec, unless it has written files by its own', async () => {
     const by = (transform: string) => (t: TableTransaction) => t.replaceLayout(idAndDay, [{ column: 'id', transform }])
-    await expect(afterLayout(by('bucket[4]'), by('bucket[8]'))).rejects.toMatchObject({ code: conflict })
     expect((await afterLayout(by('bucket[4]'), by('bucket[4]'))).metadata['default-spec-id']).toBe(1)
+    expect((await afterLayout(by('bucket[4]'), by('bucket[8]'))).metadata['default-spec-id']).toBe(2)
+    const transaction = TableTransaction.change(store, metadata)
+    by('bucket[4]')(transaction)
+    await transaction.addSnapshot({ add: [] })
+    const other = TableTransaction.change(store, metadata)
+    by('bucket[8]')(other)
+    await expect(transaction.rebase(other.metadata)).rejects.toMatchObject({ code: conflict })
   })
 
   it('is on the same table', async () => {
