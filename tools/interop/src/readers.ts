@@ -67,6 +67,14 @@ export class Readers {
     expect(read).toEqual(Object.fromEntries(readers.map((reader) => [reader, rows])))
   }
 
+  /** Of each row, by its `id`, the row's own id and the sequence number that changed it last, as Iceberg Java reads them. */
+  async lineage(name: string): Promise<Readonly<Record<string, readonly unknown[]>>> {
+    const rows = await this.java.read(await this.lake.metadata(name), { lineage: true })
+    return Object.fromEntries(
+      rows.map((row) => [String(row['id']), [row['_row_id'], row['_last_updated_sequence_number']]]),
+    )
+  }
+
   /**
    * Phlo, PyIceberg and Iceberg Java would read the same files for the filter; gives how many. Of `neq` and `not-in` Phlo
    * and Java also leave out the files that hold nothing but such a value, which PyIceberg reads; uuids Java orders as

@@ -20,14 +20,6 @@ async function current(name: string): Promise<bigint> {
   return metadata['current-snapshot-id'] ?? 0n
 }
 
-/** Ids and versions of rows, as Iceberg Java reads them. */
-async function lineage(name: string): Promise<Readonly<Record<string, readonly unknown[]>>> {
-  const rows = await readers.java.read(await readers.lake.metadata(name), { lineage: true })
-  return Object.fromEntries(
-    rows.map((row) => [String(row['id']), [row['_row_id'], row['_last_updated_sequence_number']]]),
-  )
-}
-
 /** A table with deleted rows in several files. */
 async function worn(name: string, version: number): Promise<readonly Row[]> {
   const modes = ['delete', 'update', 'merge'].map((command) => `'write.${command}.mode' = 'merge-on-read'`)
@@ -54,11 +46,11 @@ describe.each([2, 3])('upkeep of a table of version %i leaves its rows as they a
     const name = `upkeep.${how}_${version}`
     const rows = await worn(name, version)
     await expectRows(name, rows)
-    const before = version === 3 ? await lineage(name) : undefined
+    const before = version === 3 ? await readers.lineage(name) : undefined
     const result = await readers.lake.rewrite(name, { all: true, ...request })
     expect(result.removedFiles).toBeGreaterThan(result.addedFiles)
     await expectRows(name, rows)
-    if (before) expect(await lineage(name)).toEqual(before)
+    if (before) expect(await readers.lineage(name)).toEqual(before)
     await readers.lake.execute(`DELETE FROM ${name} WHERE id = 3`)
     await expectRows(
       name,
@@ -70,11 +62,11 @@ describe.each([2, 3])('upkeep of a table of version %i leaves its rows as they a
     const name = `upkeep.manifests_${version}`
     const rows = await worn(name, version)
     const table = await readers.lake.table(name)
-    const before = version === 3 ? await lineage(name) : undefined
+    const before = version === 3 ? await readers.lineage(name) : undefined
     const { replaced, created } = await rewriteManifests(table, { all: true })
     expect(replaced).toBeGreaterThan(created)
     await expectRows(name, rows)
-    if (before) expect(await lineage(name)).toEqual(before)
+    if (before) expect(await readers.lineage(name)).toEqual(before)
     const { snapshotIds } = await expireSnapshots(table, { olderThan: new Date(Date.now() + 1000), keepLast: 2 })
     expect(snapshotIds.length).toBeGreaterThan(3)
     await expectRows(name, rows)
@@ -113,18 +105,4 @@ describe('branches and tags of a table', () => {
     await expectRows(name, [row(1), row(2), row(3)])
     await expectRefs({ main: [row(1), row(2), row(3)], b: [row(1), row(2)], t: [row(1)] })
   })
-})
-
-it.each(['copy-on-write', 'merge-on-read'])('rows keep their ids through statements, %s', async (mode) => {
-  const name = `upkeep.lineage_${mode}`.replaceAll('-', '_')
-  const modes = ['delete', 'update', 'merge'].map((command) => `'write.${command}.mode' = '${mode}'`)
-  const { lake } = readers
-  await lake.execute(`CREATE TABLE ${name} WITH ('format-version' = 3, ${modes.join(', ')}) AS
-    SELECT range::INT AS id, 'v' || range AS v FROM range(4)`)
-  await lake.execute(`INSERT INTO ${name} VALUES (4, 'v4')`)
-  expect(await lineage(name)).toEqual({ 0: ['0', '1'], 1: ['1', '1'], 2: ['2', '1'], 3: ['3', '1'], 4: ['4', '2'] })
-  await lake.execute(`UPDATE ${name} SET v = 'changed' WHERE id = 1`)
-  await lake.execute(`DELETE FROM ${name} WHERE id = 2`)
-  const after = await lineage(name)
-  expect(after).toEqual({ 0: ['0', '1'], 1: ['1', '3'], 3: ['3', '1'], 4: ['4', '2'] })
 })
