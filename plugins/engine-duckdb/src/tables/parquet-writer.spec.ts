@@ -126,7 +126,7 @@ it('manifests count NaN at every depth, and bound the other values', async () =>
   const { schemas } = await metadata()
   const names = new Map([...indexById(schemas[0] as IcebergSchema)].map(([id, { path }]) => [id, path.join('.')]))
   const named = <T>(map: ReadonlyMap<number, T> | undefined) =>
-    Object.fromEntries([...(map ?? [])].map(([id, value]) => [names.get(id), value]))
+    Object.fromEntries<T>([...(map ?? [])].map(([id, value]) => [names.get(id) ?? String(id), value] as const))
   const double = (bound: Uint8Array) => decodeValue({ kind: bound.length === 4 ? 'float' : 'double' }, bound)
   const found = await files()
   expect(
