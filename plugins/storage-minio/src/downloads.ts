@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { GetObjectCommand } from '@aws-sdk/client-s3'
 import type { ByteRange, StoredObject } from '@phlo/ports'
-import { answerOf, isMissing, type Place, storageError } from './storage-error.js'
+import type { Access, BucketAccess } from './access/bucket-access.js'
+import { answerOf, isMissing, storageError } from './storage-error.js'
 import { versionOf } from './uploads.js'
 
 /** Milliseconds before a body that broke off is asked for again, doubled with each time. */
@@ -15,13 +16,11 @@ export interface ReadOptions {
 
 /** Reads objects. The SDK repeats requests; a body that breaks off while it is read is asked for again here. */
 export class Downloads {
-  private readonly client: S3Client
-  private readonly place: Place
+  private readonly access: BucketAccess
   private readonly attempts: number
 
-  constructor(client: S3Client, place: Place, attempts: number) {
-    this.client = client
-    this.place = place
+  constructor(access: BucketAccess, attempts: number) {
+    this.access = access
     this.attempts = attempts
   }
 
@@ -29,10 +28,10 @@ export class Downloads {
   async read(key: string, { range, signal }: ReadOptions = {}): Promise<StoredObject | undefined> {
     // The API has no empty range.
     const Range = range && { Range: `bytes=${range.start}-${Math.max(range.end, range.start + 1) - 1}` }
-    return this.repeated(key, async () => {
+    return this.repeated(key, async ({ client, place }) => {
       try {
-        const answer = await this.client.send(
-          new GetObjectCommand({ Bucket: this.place.bucket, Key: key, ...Range }),
+        const answer = await client.send(
+          new GetObjectCommand({ Bucket: place.bucket, Key: key, ...Range }),
           signal ? { abortSignal: signal } : {},
         )
         const bytes = await (answer.Body as { transformToByteArray(): Promise<Uint8Array> }).transformToByteArray()
@@ -47,9 +46,9 @@ export class Downloads {
 
   /** Feeds the object to `write`, piece by piece and from the first one again when it breaks off. Gives its version. */
   async stream(key: string, write: (body: AsyncIterable<Buffer>) => Promise<void>): Promise<string | undefined> {
-    return this.repeated(key, async () => {
+    return this.repeated(key, async ({ client, place }) => {
       try {
-        const answer = await this.client.send(new GetObjectCommand({ Bucket: this.place.bucket, Key: key }))
+        const answer = await client.send(new GetObjectCommand({ Bucket: place.bucket, Key: key }))
         await write(answer.Body as Readable)
         return versionOf(answer.ETag)
       } catch (error) {
@@ -65,14 +64,15 @@ export class Downloads {
     return whole && { ...whole, bytes: new Uint8Array() }
   }
 
-  private async repeated<T>(key: string, work: () => Promise<T>): Promise<T> {
+  private async repeated<T>(key: string, work: (access: Access) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
+      const access = this.access.of(key)
       try {
-        return await work()
+        return await work(access)
       } catch (error) {
         // A request that failed was repeated already; what has no status broke off.
         const brokeOff = answerOf(error).status === undefined && attempt < this.attempts && brokenBody(error)
-        if (!brokeOff) throw storageError(error, `Reading ${key}`, this.place)
+        if (!brokeOff) throw storageError(error, `Reading ${key}`, access.place)
         await sleep(firstPause * 2 ** (attempt - 1) * (0.5 + Math.random() / 2))
       }
     }

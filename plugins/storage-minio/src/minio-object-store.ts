@@ -1,6 +1,6 @@
 import { open, stat, unlink } from 'node:fs/promises'
 import path from 'node:path'
-import { DeleteObjectsCommand, HeadObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3'
+import { DeleteObjectsCommand, HeadObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
 import {
   type ByteRange,
   type ObjectInfo,
@@ -8,15 +8,16 @@ import {
   type ObjectStoreSupports,
   PhloError,
   type PutCondition,
+  type StorageGrant,
   type StoredObject,
   toPhloError,
 } from '@phlo/ports'
-import { bucketClient, placeOf } from './bucket-client.js'
+import { type Access, BucketAccess } from './access/bucket-access.js'
 import { FileCache } from './cache/file-cache.js'
 import { Downloads, type ReadOptions } from './downloads.js'
 import { checkKey, isKey } from './object-key.js'
 import { type MinioStorageOptions, parseSize } from './options.js'
-import { isMissing, type Place, storageError } from './storage-error.js'
+import { isMissing, storageError } from './storage-error.js'
 import { Turns } from './turns.js'
 import { Uploads, versionOf } from './uploads.js'
 
@@ -34,8 +35,8 @@ const storedAtOnce = 4
  */
 export class MinioObjectStore implements ObjectStore {
   readonly supports: ObjectStoreSupports = { conditionalPut: true }
-  private readonly client: S3Client
-  private readonly place: Place
+  private readonly access: BucketAccess
+  private readonly bucket: string
   /** Empty, or with a slash at its end. */
   private readonly prefix: string
   private readonly uploads: Uploads
@@ -44,13 +45,17 @@ export class MinioObjectStore implements ObjectStore {
 
   /** `projectDir` is where a relative path of the cache starts. */
   constructor(options: MinioStorageOptions, projectDir: string) {
-    this.client = bucketClient(options)
-    this.place = placeOf(options)
+    this.access = new BucketAccess(options)
+    this.bucket = options.bucket
     this.prefix = options.prefix === '' ? '' : `${options.prefix}/`
-    this.uploads = new Uploads(this.client, this.place, options.encryption, new Turns(storedAtOnce))
-    this.downloads = new Downloads(this.client, this.place, options.attempts)
+    this.uploads = new Uploads(this.access, options.encryption, new Turns(storedAtOnce))
+    this.downloads = new Downloads(this.access, options.attempts)
     const folder = path.resolve(projectDir, options.cache.path)
-    this.cache = new FileCache(folder, `${this.place.endpoint}\0${options.bucket}`, parseSize(options.cache.maxSize))
+    this.cache = new FileCache(
+      folder,
+      `${this.access.own.place.endpoint}\0${options.bucket}`,
+      parseSize(options.cache.maxSize),
+    )
   }
 
   async get(
@@ -73,14 +78,15 @@ export class MinioObjectStore implements ObjectStore {
 
   async head(key: string): Promise<ObjectInfo | undefined> {
     const full = this.full(key)
+    const { client, place } = this.access.of(full)
     try {
-      const { ContentLength, ETag, LastModified } = await this.client.send(
-        new HeadObjectCommand({ Bucket: this.place.bucket, Key: full }),
+      const { ContentLength, ETag, LastModified } = await client.send(
+        new HeadObjectCommand({ Bucket: place.bucket, Key: full }),
       )
       return info(key, ContentLength, ETag, LastModified)
     } catch (error) {
       if (isMissing(error)) return undefined
-      throw storageError(error, `Asking for ${key}`, this.place)
+      throw storageError(error, `Asking for ${key}`, place)
     }
   }
 
@@ -130,8 +136,10 @@ export class MinioObjectStore implements ObjectStore {
 
   async delete(keys: readonly string[]): Promise<void> {
     const full = keys.map((key) => this.full(key))
-    for (let start = 0; start < full.length; start += deletedAtOnce) {
-      await this.deleteSome(full.slice(start, start + deletedAtOnce))
+    for (const [access, keys] of this.access.grouped(full)) {
+      for (let start = 0; start < keys.length; start += deletedAtOnce) {
+        await this.deleteSome(access, keys.slice(start, start + deletedAtOnce))
+      }
     }
     await this.onDisk(async () => {
       for (const key of full) await this.cache.remove(key)
@@ -139,51 +147,56 @@ export class MinioObjectStore implements ObjectStore {
   }
 
   uri(key: string): string {
-    return `s3://${this.place.bucket}/${this.full(key)}`
+    return `s3://${this.bucket}/${this.full(key)}`
   }
 
   key(uri: string): string | undefined {
     const start = /^s3[an]?:\/\//.exec(uri)?.[0]
     const rest = start === undefined ? '' : uri.slice(start.length)
-    const root = `${this.place.bucket}/${this.prefix}`
+    const root = `${this.bucket}/${this.prefix}`
     const key = rest.startsWith(root) ? rest.slice(root.length) : ''
     return isKey(key) ? key : undefined
   }
 
+  accept(grants: readonly StorageGrant[]): void {
+    this.access.accept(grants)
+  }
+
   async close(): Promise<void> {
     await this.cache.close()
-    this.client.destroy()
+    this.access.close()
   }
 
   private async page(prefix: string, after: string | undefined, ContinuationToken: string | undefined) {
+    const { client, place } = this.access.of(this.prefix + prefix)
     try {
-      return await this.client.send(
+      return await client.send(
         new ListObjectsV2Command({
-          Bucket: this.place.bucket,
+          Bucket: place.bucket,
           Prefix: this.prefix + prefix,
           ...(after !== undefined && { StartAfter: this.prefix + after }),
           ...(ContinuationToken !== undefined && { ContinuationToken }),
         }),
       )
     } catch (error) {
-      throw storageError(error, `Listing ${prefix}`, this.place)
+      throw storageError(error, `Listing ${prefix}`, place)
     }
   }
 
-  private async deleteSome(keys: readonly string[]): Promise<void> {
+  private async deleteSome({ client, place }: Access, keys: readonly string[]): Promise<void> {
     let failures
     try {
       const Objects = keys.map((Key) => ({ Key }))
-      const answer = await this.client.send(
-        new DeleteObjectsCommand({ Bucket: this.place.bucket, Delete: { Objects, Quiet: true } }),
+      const answer = await client.send(
+        new DeleteObjectsCommand({ Bucket: place.bucket, Delete: { Objects, Quiet: true } }),
       )
       failures = answer.Errors ?? []
     } catch (error) {
-      throw storageError(error, `Deleting ${keys.length} objects`, this.place)
+      throw storageError(error, `Deleting ${keys.length} objects`, place)
     }
     const [first] = failures.filter(({ Code }) => Code !== 'NoSuchKey')
     if (!first) return
-    throw storageError({ name: first.Code, message: first.Message }, `Deleting ${first.Key ?? 'an object'}`, this.place)
+    throw storageError({ name: first.Code, message: first.Message }, `Deleting ${first.Key ?? 'an object'}`, place)
   }
 
   private full(key: string): string {

@@ -13,6 +13,8 @@ export interface Place {
   readonly bucket: string
   readonly endpoint: string
   readonly region: string
+  /** The prefix of the catalog's grant that the request was made with, where there is one. */
+  readonly granted?: string
 }
 
 /** Names of the errors of sockets and name servers, and of the SDK's own deadlines. */
@@ -62,7 +64,7 @@ interface Reason {
 }
 
 function reasonOf(name: string, status: number | undefined, bucketRegion: string | undefined, place: Place): Reason {
-  const { bucket, endpoint, region } = place
+  const { bucket, endpoint, region, granted } = place
   if (name === 'NoSuchBucket') {
     return { problem: `there is no bucket ${bucket} at ${endpoint}`, hint: 'Make the bucket, or correct its name.' }
   }
@@ -81,7 +83,10 @@ function reasonOf(name: string, status: number | undefined, bucketRegion: string
   if (name === 'InvalidAccessKeyId' || name === 'SignatureDoesNotMatch' || name === 'InvalidTokenId') {
     return {
       problem: `${endpoint} does not accept the credentials (${name})`,
-      hint: 'Correct the storage’s credentials.',
+      hint:
+        granted === undefined
+          ? 'Correct the storage’s credentials.'
+          : `They are those that the catalog granted for ${granted}.`,
     }
   }
   if (name === 'ExpiredToken' || name === 'ExpiredTokenException') {
@@ -90,7 +95,10 @@ function reasonOf(name: string, status: number | undefined, bucketRegion: string
   if (name === 'AccessDenied' || status === 403) {
     return {
       problem: `${endpoint} denies it to these credentials`,
-      hint: `They need to get, put, list and delete objects of the bucket ${bucket}.`,
+      hint:
+        granted === undefined
+          ? `They need to get, put, list and delete objects of the bucket ${bucket}.`
+          : `The catalog granted them for ${granted}, perhaps for reading only.`,
     }
   }
   if (status === 400 && name === 'Unknown') {

@@ -11,9 +11,10 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { PhloError, type PutCondition } from '@phlo/ports'
-import type { Turns } from './turns.js'
+import type { BucketAccess } from './access/bucket-access.js'
 import type { MinioStorageOptions } from './options.js'
-import { answerOf, isMissing, type Place, storageError } from './storage-error.js'
+import { answerOf, isMissing, storageError } from './storage-error.js'
+import type { Turns } from './turns.js'
 
 /** The object's own name of the put that made it, in its metadata. */
 const putName = 'phlo-put'
@@ -27,14 +28,12 @@ const conflictRounds = 5
 
 /** Puts objects under conditions, and finds out about puts whose answers were lost. */
 export class Uploads {
-  private readonly client: S3Client
-  private readonly place: Place
+  private readonly access: BucketAccess
   private readonly encryption: object
   private readonly turns: Turns
 
-  constructor(client: S3Client, place: Place, encryption: MinioStorageOptions['encryption'], turns: Turns) {
-    this.client = client
-    this.place = place
+  constructor(access: BucketAccess, encryption: MinioStorageOptions['encryption'], turns: Turns) {
+    this.access = access
     this.encryption = encryptionHeaders(encryption)
     this.turns = turns
   }
@@ -42,7 +41,7 @@ export class Uploads {
   /** Throws PHLO_OBJECT_EXISTS, PHLO_OBJECT_CHANGED, or PHLO_STORAGE_FAILED when it may or may not have happened. */
   async put(key: string, bytes: Uint8Array, condition: PutCondition | undefined): Promise<string> {
     return this.conditional(key, condition, async (metadata) => {
-      const { ETag } = await this.client.send(
+      const { ETag } = await this.access.of(key).client.send(
         new PutObjectCommand({
           ...this.target(key),
           ...this.encryption,
@@ -75,23 +74,25 @@ export class Uploads {
     metadata: Record<string, string>,
   ): Promise<string | undefined> {
     const target = this.target(key)
-    const { UploadId } = await this.client.send(
+    const { client } = this.access.of(key)
+    const { UploadId } = await client.send(
       new CreateMultipartUploadCommand({ ...target, ...this.encryption, Metadata: metadata }),
     )
     try {
-      const Parts = await this.parts(key, file, size, UploadId)
-      const done = await this.client.send(
+      const Parts = await this.parts(client, key, file, size, UploadId)
+      const done = await client.send(
         new CompleteMultipartUploadCommand({ ...target, UploadId, MultipartUpload: { Parts }, IfNoneMatch: '*' }),
       )
       return done.ETag
     } catch (error) {
       // What is left of an upload costs space until somebody looks for it; that this failed is not what to tell.
-      await this.client.send(new AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined)
+      await client.send(new AbortMultipartUploadCommand({ ...target, UploadId })).catch(() => undefined)
       throw error
     }
   }
 
   private async parts(
+    client: S3Client,
     key: string,
     file: FileHandle,
     size: number,
@@ -108,7 +109,7 @@ export class Uploads {
           try {
             const Body = await readPart(file, start, Math.min(length, size - start))
             const command = new UploadPartCommand({ ...this.target(key), UploadId, PartNumber, Body })
-            const { ETag } = await this.client.send(command)
+            const { ETag } = await client.send(command)
             return { PartNumber, ETag }
           } catch (error) {
             failed = true
@@ -143,7 +144,7 @@ export class Uploads {
         // An upload that is not there any more may be one that was completed.
         uncertain ||= attempts > 1 || problem === 'NoSuchUpload'
         if (status === 409 && condition && round < conflictRounds) continue
-        if (!refused(error, condition)) throw storageError(error, `Storing ${key}`, this.place)
+        if (!refused(error, condition)) throw storageError(error, `Storing ${key}`, this.access.of(key).place)
         if (!uncertain) throw refusal(key, condition)
         return await this.ownPut(key, name)
       }
@@ -153,10 +154,10 @@ export class Uploads {
   /** The version of the object that the put of this name made. Throws when another stands there, which may be a later one. */
   private async ownPut(key: string, name: string): Promise<string> {
     try {
-      const { Metadata, ETag } = await this.client.send(new HeadObjectCommand(this.target(key)))
+      const { Metadata, ETag } = await this.access.of(key).client.send(new HeadObjectCommand(this.target(key)))
       if (Metadata?.[putName] === name) return versionOf(ETag)
     } catch (error) {
-      if (!isMissing(error)) throw storageError(error, `Storing ${key}`, this.place)
+      if (!isMissing(error)) throw storageError(error, `Storing ${key}`, this.access.of(key).place)
     }
     throw new PhloError(
       'PHLO_STORAGE_FAILED',
@@ -169,7 +170,7 @@ export class Uploads {
   }
 
   private target(key: string): { Bucket: string; Key: string } {
-    return { Bucket: this.place.bucket, Key: key }
+    return { Bucket: this.access.own.place.bucket, Key: key }
   }
 }
 
