@@ -64,6 +64,8 @@ export class RunReporter implements EventListener {
         )
       case 'check-finished':
         return this.check(event.check)
+      case 'main-moved':
+        return this.mainMoved(event)
       case 'listener-failed':
         return this.line(
           `${this.terminal.colors.yellow('!')} listener ${event.listener} failed: ${event.error.message}`,
@@ -126,6 +128,17 @@ export class RunReporter implements EventListener {
         this.line(indent(this.terminal.colors.dim(`… and ${formatCount(failed - shown.length)} more`), 8))
     }
     if (sql !== undefined) this.line(`        ${this.terminal.colors.dim('show them:')} ${sql}`)
+  }
+
+  /** Moves that have nothing to do with the run are not worth a line. */
+  private mainMoved({ changed, rebased, stale, checks }: Extract<RunEvent, { type: 'main-moved' }>): void {
+    if (changed.length === 0) return
+    const details = [
+      ...(rebased.length > 0 ? [`put on top: ${rebased.join(', ')}`] : []),
+      ...(stale.length > 0 ? [`to be made anew by the next run: ${stale.join(', ')}`] : []),
+      checks.length === 0 ? 'no check is concerned' : `${plural(checks.length, 'check')} again`,
+    ]
+    this.line(`… main changed ${changed.join(', ')} meanwhile  ${this.terminal.colors.dim(details.join('; '))}`)
   }
 
   /** Nothing is under way any more. */

@@ -33,6 +33,23 @@ export type RunEvent =
   | { readonly type: 'step-failed'; readonly step: StepName; readonly milliseconds: number; readonly error: ErrorInfo }
   | { readonly type: 'step-skipped'; readonly step: StepName; readonly because: AssetKey }
   | { readonly type: 'check-finished'; readonly check: CheckResult }
+  /**
+   * Main moved while the run was under way. Where it changed what the run read or wrote, the run's changes have been put
+   * on top of it, on the run's branch; the results of the checks that run again follow.
+   */
+  | {
+      readonly type: 'main-moved'
+      /** Where main stands now. */
+      readonly commit: string
+      /** What the run read or wrote and main changed. */
+      readonly changed: readonly string[]
+      /** Tables of them that the run changed, too: both changes are in. */
+      readonly rebased: readonly string[]
+      /** Models of the run that were made of what main changed: the next plan makes them anew. */
+      readonly stale: readonly AssetKey[]
+      /** The checks that run again. */
+      readonly checks: readonly { readonly asset: AssetKey; readonly name: string }[]
+    }
   | {
       readonly type: 'published'
       readonly commit: string

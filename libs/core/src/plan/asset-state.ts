@@ -40,6 +40,24 @@ export function isCurrent(state: AssetState, asset: IngestionAsset, version: str
   return state.codeVersion === asset.codeVersion && (version === undefined || state.sourceVersion === version)
 }
 
+/**
+ * The partitions that a table holds once a run's change of it is put on main's, or `undefined` when only one side took
+ * any in, or when they were made by different code or from different versions of the source.
+ */
+export function mergedPartitions(
+  base: LoadedTable | undefined,
+  main: LoadedTable | undefined,
+  run: LoadedTable | undefined,
+): IntervalSet | undefined {
+  const [before, ours, theirs] = [readAssetState(base), readAssetState(main), readAssetState(run)]
+  const alike = (a: AssetState, b: AssetState) => a.codeVersion === b.codeVersion && a.sourceVersion === b.sourceVersion
+  const texts = [before, ours, theirs].map(({ materialized }) => materialized.toString())
+  if (new Set(texts).size < 3 || !alike(ours, theirs)) return undefined
+  // Main may have lost partitions meanwhile, by a rollback; only what the run itself took in is added.
+  const known = alike(before, theirs) ? before.materialized : new IntervalSet()
+  return ours.materialized.plus(theirs.materialized.minus(known))
+}
+
 /** The properties that say it; parts that are left out stay as they are. */
 export function assetStateProperties(state: Partial<AssetState>): Record<string, string> {
   return {

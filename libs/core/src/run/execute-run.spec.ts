@@ -275,47 +275,6 @@ describe('publishing', () => {
     expect(await project.engine.rows('bronze.other')).toEqual([{ id: 7 }])
   })
 
-  it('is refused, by table, when main changed what the run wrote', async () => {
-    project.engine.beforeWrite = async () => {
-      project.engine.beforeWrite = () => undefined
-      await project.engine.write(table('bronze.a'), 'main', [{ id: 7 }])
-    }
-    const outcome = await project.run([ingested('bronze.a')])
-    expect(outcome).toMatchObject({
-      status: 'failed',
-      error: { code: 'PHLO_MERGE_CONFLICT', message: 'main changed bronze.a while the run was under way' },
-    })
-    expect(await project.engine.rows('bronze.a')).toEqual([{ id: 7 }])
-    expect(await project.branches()).toEqual([outcome.branch])
-  })
-
-  it.each([
-    ['a model', () => model('gold.m', [], { inputs: [table('bronze.other')] })],
-    [
-      'a check of rows',
-      () => model('gold.m', [], { checks: [checked({ rows: 'id IN (SELECT id FROM bronze.other)' })] }),
-    ],
-    [
-      'a check of its own',
-      () => model('gold.m', [], { checks: [checked({ query: 'x IN (SELECT id FROM bronze.other)' })] }),
-    ],
-  ])('is refused when main changed what %s read', async (_name, asset) => {
-    await project.engine.write(table('bronze.other'), 'main', [{ id: 1 }])
-    project.engine.beforeWrite = async () => {
-      project.engine.beforeWrite = () => undefined
-      await project.engine.write(table('bronze.other'), 'main', [{ id: 7 }])
-    }
-    expect(await project.run([asset()])).toMatchObject({
-      status: 'failed',
-      error: {
-        code: 'PHLO_MERGE_CONFLICT',
-        message: 'main changed bronze.other while the run was under way',
-        hint: 'Run again: it starts from the present main.',
-      },
-    })
-    expect(await project.engine.rows('gold.m')).toBeUndefined()
-  })
-
   it('looks again when main moves between the look and the merge', async () => {
     let merges = 0
     const catalog = withMethods(project.catalog, {

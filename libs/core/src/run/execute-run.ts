@@ -13,11 +13,12 @@ import { Audit } from './audit.js'
 import { Heartbeat } from './heartbeat.js'
 import { runIngestion } from './ingest-step.js'
 import { runModel } from './model-step.js'
-import { publish } from './publish.js'
+import { type MainMove, publish } from './publish.js'
 import { newRunId } from './run-id.js'
 import type { RunDependencies } from './run-dependencies.js'
 import { markInterrupted } from './run-liveness.js'
 import type { RunScope } from './run-scope.js'
+import { staleModels } from './stale-models.js'
 
 export interface RunRequest extends PlanRequest {
   readonly signal?: AbortSignal
@@ -113,6 +114,7 @@ class Run {
       journal: this.journal,
       checkRunner: new CheckRunner(this.dependencies.queries, this.dependencies.checkKinds),
       reads: new Set<string>(),
+      functionReads: new Set<string>(),
       writes: new Set<string>(),
     }
     const audit = new Audit(scope)
@@ -138,12 +140,12 @@ class Run {
     if (this.failed.size > 0) return this.outcome('failed', { error: this.failure() })
     // What a published run did is known: a state store that failed keeps it from being published.
     await this.journal.settled()
-    return this.publish(scope, base)
+    return this.publish(scope, audit, base)
   }
 
-  private async publish(scope: RunScope, base: string): Promise<RunOutcome> {
+  private async publish(scope: RunScope, audit: Audit, base: string): Promise<RunOutcome> {
     const { catalog, profile, host } = this.dependencies
-    let result: MergeResult
+    let result: MergeResult | undefined
     try {
       result = await publish(catalog, {
         branch: this.branch,
@@ -152,11 +154,14 @@ class Run {
         message: `Run ${this.id}: ${this.describePlan()}`,
         author: host.author,
         properties: { 'run-id': this.id, profile, 'code-hash': this.codeHash() },
+        auditAgain: (move) => this.auditAgain(scope, audit, move),
       })
     } catch (error) {
+      if (scope.signal.aborted) return this.cancelled()
       if (!isPhloError(error, 'PHLO_MERGE_CONFLICT') && !isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
       return this.outcome('failed', { error: errorInfo(error) })
     }
+    if (!result) return this.outcome('failed', { error: this.failure() })
     this.journal.record({
       type: 'published',
       commit: result.commit,
@@ -168,6 +173,21 @@ class Run {
       // It is published all the same; the branch goes when its retention ends.
     }
     return this.outcome('succeeded', { publishedCommit: result.commit })
+  }
+
+  /** Runs the checks again that look at what main changed; true when none of them failed. */
+  private async auditAgain(scope: RunScope, audit: Audit, move: MainMove): Promise<boolean> {
+    const checks = await audit.affected(new Set(move.changed))
+    this.journal.record({
+      type: 'main-moved',
+      ...move,
+      stale: await staleModels(scope, this.plan, move.changed),
+      checks: checks.map(({ asset, check }) => ({ asset: asset.key, name: check.name })),
+    })
+    for (const check of await audit.again(checks)) this.checked(check)
+    scope.signal.throwIfAborted()
+    await this.journal.settled()
+    return this.failed.size === 0
   }
 
   private cancelled(): RunOutcome {

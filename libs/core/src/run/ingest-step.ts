@@ -155,7 +155,8 @@ function loadContext(scope: RunScope, partition: LoadContext['partition']): Load
     run: { id: scope.runId, ref: scope.branch },
     signal: scope.signal,
     query: async (sql) => {
-      for (const { identifier } of await scope.queries.tables(sql)) scope.reads.add(formatIdentifier(identifier))
+      for (const { identifier } of await scope.queries.tables(sql))
+        scope.functionReads.add(formatIdentifier(identifier))
       return readRows(await scope.queries.query(sql, { ref: scope.branch, signal: scope.signal }))
     },
   }

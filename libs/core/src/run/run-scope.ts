@@ -9,8 +9,10 @@ export interface RunScope extends RunDependencies {
   readonly signal: AbortSignal
   readonly journal: RunJournal
   readonly checkRunner: CheckRunner
-  /** Names of the tables that the run read; added to by its steps. */
+  /** Names of the tables that the run's models and checks read; added to by its steps. */
   readonly reads: Set<string>
+  /** Names of the tables that functions of sources read; added to by its steps. */
+  readonly functionReads: Set<string>
   /** Names of the tables that the run wrote; added to by its steps. */
   readonly writes: Set<string>
 }

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import type { RunRecord } from '@phlo/ports'
 import type { LoadContext } from '../assets/asset.js'
+import { snapshotIdOf } from '../plan/asset-state.js'
 import { checked, ingested, model, table, TestProject } from '../testing/test-project.js'
 import { Heartbeat } from './heartbeat.js'
 import { instantText } from './partition-filter.js'
@@ -150,10 +151,11 @@ describe('a step that makes a model', () => {
       ingested('bronze.a'),
       model('gold.m', ['bronze.a'], { inputs: [table('bronze.a'), table('raw.none')] }),
     ])
+    const id = snapshotIdOf(await project.catalog.loadTable(table('bronze.a')))
     expect(project.engine.materialized[0]).toMatchObject({
       target: table('gold.m'),
       strategy: 'replace',
-      properties: { 'phlo.code-version': '1', 'phlo.inputs': '{"bronze.a":"1","raw.none":"none"}' },
+      properties: { 'phlo.code-version': '1', 'phlo.inputs': `{"bronze.a":"${id}","raw.none":"none"}` },
     })
   })
 })

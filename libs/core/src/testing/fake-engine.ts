@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { planScan, TableTransaction } from '@phlo/iceberg'
 import {
   type AddFilesResult,
   type AnalyzeResult,
@@ -12,6 +13,7 @@ import {
   type IngestResult,
   type MaterializeRequest,
   type MaterializeResult,
+  type ObjectStore,
   parseIdentifier,
   PhloError,
   type QueryEngine,
@@ -22,10 +24,10 @@ import {
   type RowDiff,
   type RowDiffCounts,
   type RewriteResult,
+  type RowSchema,
   type SqlDialect,
   type StatementTable,
   type TableIdentifier,
-  type TableUpdate,
 } from '@phlo/ports'
 import { RecordBatch, tableFromArrays } from 'apache-arrow'
 
@@ -43,8 +45,8 @@ const dialect: SqlDialect = {
 }
 
 /**
- * Both engine ports over a real catalog. It keeps rows in memory, by snapshot, and understands just enough "SQL" for a
- * run: `fails(n)` is a condition that n rows meet, `broken()` one that no engine can run, `FROM a.b` names a table.
+ * Both engine ports over a real catalog and real metadata. It keeps rows in memory, by data file, and understands just enough "SQL" for a
+ * run: `fails(n)` is a condition that n rows meet, `repeated()` one that ids do which are not unique, `broken()` one that no engine can run, `FROM a.b` names a table.
  */
 export class FakeEngine implements QueryEngine, IngestEngine {
   readonly dialect = dialect
@@ -56,11 +58,13 @@ export class FakeEngine implements QueryEngine, IngestEngine {
   /** Called before anything is written. */
   beforeWrite: (target: TableIdentifier) => Promise<void> | void = () => undefined
   private readonly catalog: Catalog
-  private readonly rowsOf = new Map<bigint, readonly Row[]>()
-  private snapshots = 0n
+  private readonly store: ObjectStore
+  /** By the data file's path. */
+  private readonly rowsOf = new Map<string, readonly Row[]>()
 
-  constructor(catalog: Catalog) {
+  constructor(catalog: Catalog, store: ObjectStore) {
     this.catalog = catalog
+    this.store = store
   }
 
   async ingest(request: IngestRequest): Promise<IngestResult> {
@@ -72,7 +76,11 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     await this.beforeWrite(request.target)
     request.signal?.throwIfAborted()
     const good = rows.filter((row) => row['bad'] !== true)
-    const snapshotId = await this.write(request.target, request.ref, good, request.properties ?? {}, request.message)
+    const snapshotId = await this.write(request.target, request.ref, good, request.properties ?? {}, {
+      message: request.message,
+      // Nothing of the interval is there yet, as far as tests go.
+      append: request.strategy.kind === 'append' || request.interval !== undefined,
+    })
     const rejected = rows.length - good.length
     request.onProgress?.({ rows: rows.length, percent: 100 })
     return {
@@ -95,7 +103,9 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     await this.beforeWrite(request.target)
     request.signal?.throwIfAborted()
     const rows = [{ id: 1 }]
-    const snapshotId = await this.write(request.target, request.ref, rows, request.properties ?? {}, request.message)
+    const snapshotId = await this.write(request.target, request.ref, rows, request.properties ?? {}, {
+      message: request.message,
+    })
     return { rows: rows.length, files: 1, bytes: 100, snapshotId }
   }
 
@@ -107,7 +117,15 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     this.statements.push({ sql, ref: options.ref })
     options.signal?.throwIfAborted()
     if (sql.includes('broken()')) throw new PhloError('PHLO_SQL_INVALID', 'broken() is no SQL')
-    return result(answer(sql))
+    return result(answer(await this.counted(sql, options.ref)))
+  }
+
+  /** With `repeated()` said as a number: rows of the table whose id another row has. */
+  private async counted(sql: string, ref: string | undefined): Promise<string> {
+    const name = /FROM ([a-z_]+\.[a-z_]+)/.exec(sql)?.[1]
+    if (!sql.includes('repeated()') || name === undefined) return sql
+    const ids = ((await this.rows(name, ref)) ?? []).map((row) => row['id'])
+    return sql.replaceAll('repeated()', `fails(${ids.length - new Set(ids).size})`)
   }
 
   async addFiles(): Promise<AddFilesResult> {
@@ -149,62 +167,53 @@ export class FakeEngine implements QueryEngine, IngestEngine {
   /** The rows of a table at a ref; `undefined` when there is no table. */
   async rows(name: string, ref = 'main'): Promise<readonly Row[] | undefined> {
     const table = await this.catalog.loadTable(parseIdentifier(name) as TableIdentifier, { ref })
-    const id = table?.metadata['current-snapshot-id']
-    return table && (id === undefined ? [] : this.rowsOf.get(id))
+    if (!table) return undefined
+    const rows: Row[] = []
+    for await (const { file } of planScan(this.store, table.metadata)) rows.push(...(this.rowsOf.get(file.path) ?? []))
+    return rows
   }
 
-  /** Puts rows into a table outside of any run. */
+  /** Puts rows into a table outside of any run, in place of those that it has or, with `append`, beside them. */
   async write(
     identifier: TableIdentifier,
     ref: string,
     rows: readonly Row[],
     properties: Readonly<Record<string, string>> = {},
-    message = 'write',
+    { message = 'write', append = false } = {},
   ): Promise<bigint> {
-    const exists = (await this.catalog.loadTable(identifier, { ref })) !== undefined
-    const snapshotId = ++this.snapshots
-    this.rowsOf.set(snapshotId, rows)
-    const updates: TableUpdate[] = [
-      ...(exists ? [] : newTable(this.catalog.newTableLocation(identifier))),
-      {
-        action: 'add-snapshot',
-        snapshot: {
-          'snapshot-id': snapshotId,
-          'sequence-number': Number(snapshotId),
-          'timestamp-ms': Date.now(),
-          'manifest-list': `memory://store/${snapshotId}.avro`,
-          summary: { operation: 'overwrite', 'total-records': String(rows.length) },
-          'schema-id': 0,
-        },
-      },
-      { action: 'set-snapshot-ref', 'ref-name': 'main', type: 'branch', 'snapshot-id': snapshotId },
-      ...(Object.keys(properties).length === 0 ? [] : [{ action: 'set-properties', updates: properties } as const]),
-    ]
+    const existing = await this.catalog.loadTable(identifier, { ref })
+    const location = existing?.metadata.location ?? this.catalog.newTableLocation(identifier)
+    const transaction = existing
+      ? TableTransaction.change(this.store, existing.metadata)
+      : TableTransaction.create(this.store, { location, rows: rowSchema, partitioning: [] })
+    const path = `${location}/data/${randomUUID()}.parquet`
+    this.rowsOf.set(path, rows)
+    const snapshotId = await transaction.addSnapshot({
+      add: [{ content: 0, specId: 0, path, format: 'PARQUET', partition: [], recordCount: rows.length, fileSize: 100 }],
+      ...(!append && { remove: { mayHold: () => true, matches: () => true }, replaces: 'table' as const }),
+    })
     const changes: CatalogChange[] = [
       { kind: 'create-namespace', namespace: identifier.namespace, ifNotExists: true },
-      { kind: 'table', identifier, requirements: exists ? [] : [{ type: 'assert-create' }], updates },
+      {
+        kind: 'table',
+        identifier,
+        requirements: transaction.requirements,
+        updates: [
+          ...transaction.updates,
+          ...(Object.keys(properties).length === 0 ? [] : [{ action: 'set-properties', updates: properties } as const]),
+        ],
+      },
     ]
     await this.catalog.commit(changes, { ref, message })
     return snapshotId
   }
 }
 
-function newTable(location: string): TableUpdate[] {
-  const fields = [
-    { id: 1, name: 'id', required: true, type: 'long' },
-    { id: 2, name: 'at', required: true, type: 'timestamptz' },
-  ]
-  return [
-    { action: 'assign-uuid', uuid: randomUUID() },
-    { action: 'upgrade-format-version', 'format-version': 2 },
-    { action: 'set-location', location },
-    { action: 'add-schema', schema: { type: 'struct', 'schema-id': 0, fields } },
-    { action: 'set-current-schema', 'schema-id': -1 },
-    { action: 'add-spec', spec: { 'spec-id': 0, fields: [] } },
-    { action: 'set-default-spec', 'spec-id': -1 },
-    { action: 'add-sort-order', 'sort-order': { 'order-id': 0, fields: [] } },
-    { action: 'set-default-sort-order', 'sort-order-id': -1 },
-  ]
+const rowSchema: RowSchema = {
+  columns: [
+    { name: 'id', type: 'long', required: true, optional: false, rules: [], unique: false },
+    { name: 'at', type: 'timestamptz', required: true, optional: false, rules: [], unique: false },
+  ],
 }
 
 /** Tables of the fake hold ten rows, as far as checks are concerned. */

@@ -1,5 +1,5 @@
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
-import type { EventListener, PublishedEvent, VersionedCatalog } from '@phlo/ports'
+import type { EventListener, ObjectStore, PublishedEvent, VersionedCatalog } from '@phlo/ports'
 import { parseIdentifier, type TableIdentifier } from '@phlo/ports'
 import { MemoryObjectStore } from '@phlo/ports/testing'
 import type { Asset, AssetCheck, IngestionAsset, LoadResult, ModelAsset } from '../assets/asset.js'
@@ -86,13 +86,14 @@ export class TestProject implements EventListener {
   /** Names of processes that have ended. */
   readonly gone = new Set<string>()
 
-  private constructor(catalog: EmbeddedCatalog) {
+  private constructor(catalog: EmbeddedCatalog, store: ObjectStore) {
     this.catalog = catalog
-    this.engine = new FakeEngine(catalog)
+    this.engine = new FakeEngine(catalog, store)
   }
 
   static async open(): Promise<TestProject> {
-    return new TestProject(await EmbeddedCatalog.open(new MemoryObjectStore()))
+    const store = new MemoryObjectStore()
+    return new TestProject(await EmbeddedCatalog.open(store), store)
   }
 
   onEvent(event: PublishedEvent): void {
