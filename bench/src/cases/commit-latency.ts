@@ -1,5 +1,4 @@
-import { constants } from 'node:fs'
-import { link, mkdir, open, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
 import { fileContent, TableTransaction } from '@phlo/iceberg'
@@ -8,6 +7,7 @@ import { LocalObjectStore } from '@phlo/storage-local'
 import { BenchError } from '../bench-error.js'
 import type { BenchCase, CaseContext, Findings } from '../case.js'
 import { latencyMeasure } from '../latency-measure.js'
+import { DurableCreate } from '../participants/durable-create.js'
 import { rotated } from '../rounds.js'
 import { median } from '../statistics.js'
 
@@ -75,26 +75,10 @@ async function oneRound(kinds: readonly Kind[]): Promise<Map<string, number[]>> 
   return times
 }
 
-/** What no commit on a local disk can do without: a file written, its name given, both on the disk. */
 async function durableCreate(folder: string): Promise<Kind> {
-  await mkdir(folder, { recursive: true })
-  const bytes = Buffer.alloc(1024, 'x')
-  return {
-    name: 'durable-create',
-    what: 'the limit: write a file of 1 KiB, fsync, link, fsync of the folder',
-    async once(count) {
-      const temporary = path.join(folder, `temporary-${count}`)
-      const file = await open(temporary, 'wx')
-      await file.writeFile(bytes)
-      await file.sync()
-      await file.close()
-      await link(temporary, path.join(folder, `file-${count}`))
-      const listing = await open(folder, constants.O_RDONLY)
-      await listing.sync()
-      await listing.close()
-    },
-    verify: async () => undefined,
-  }
+  const disk = await DurableCreate.in(folder)
+  const { name, what } = disk
+  return { name, what, once: async () => void (await disk.once()), verify: async () => undefined }
 }
 
 /** Commits to one table of a catalog with that many tables. */

@@ -6,6 +6,7 @@ import { ingestNdjson } from './ingest-ndjson.js'
 import { ingestParquet } from './ingest-parquet.js'
 import { memory } from './memory.js'
 import { plan } from './plan.js'
+import { refs } from './refs.js'
 import { start } from './start.js'
 import { tpch } from './tpch.js'
 import { upsert } from './upsert.js'
@@ -16,6 +17,7 @@ export const cases: readonly BenchCase[] = [
   memory,
   commitLatency,
   appendHistory,
+  refs,
   plan,
   compaction,
   upsert,

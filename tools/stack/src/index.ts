@@ -1,3 +1,7 @@
+export { answers } from './answers.js'
+export { freePort } from './free-port.js'
+export { javaOf } from './programs/java.js'
+export { mavenFile } from './programs/maven.js'
 export {
   type IcebergRestServer,
   type MinioServer,
@@ -6,3 +10,4 @@ export {
   runningServer,
   type TrinoServer,
 } from './running-server.js'
+export { versions } from './versions.js'
