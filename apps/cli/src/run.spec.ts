@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { lakeContent } from './testing/lake-content.js'
 import { TestProject } from './testing/project.js'
@@ -187,6 +189,46 @@ export const days = ingestion(
     expect(plan.steps.map(({ partition }) => partition)).toEqual(['2024-01-01', '2024-01-04'])
     await project.succeed(['run'])
     expect(await project.query('SELECT value FROM bronze.days ORDER BY 1')).toHaveLength(4)
+  }, 120_000)
+
+  it('are taken in by two runs at once, and the second is put on top of the first', async () => {
+    const project = await create({
+      ...partitioned,
+      'workflows/days.ts': `import { existsSync, writeFileSync } from 'node:fs'
+import { daily, ingestion, quality, z } from 'phlo'
+
+export const days = ingestion(
+  {
+    name: 'days',
+    schema: z.object({ day: z.iso.date(), value: z.int() }),
+    partitions: daily({ column: 'day', start: '2024-01-01', end: '2024-01-05' }),
+  },
+  async ({ partition }) => {
+    if (partition?.key === '2024-01-03') {
+      writeFileSync('waiting', '')
+      while (!existsSync('go')) await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    return [{ day: partition?.start, value: Number(partition?.start.slice(8)) }]
+  },
+)
+
+quality(days, (t) => [t.unique('day')])
+`,
+    })
+    await project.succeed(['run', 'days', '--partition', '2024-01-01'])
+    const slow = project.succeed(['run', 'days', '--partition', '2024-01-03'])
+    for (let waits = 0; waits < 1000 && !existsSync(path.join(project.dir, 'waiting')); waits++)
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    await project.succeed(['run', 'days', '--partition', '2024-01-02'])
+    await project.write('go', '')
+    expect(await slow).toMatch(
+      /^… main changed bronze\.days meanwhile {2}put on top: bronze\.days; 1 check again\n.*✓ /m,
+    )
+    expect(await project.query('SELECT value FROM bronze.days ORDER BY 1')).toEqual(
+      [1, 2, 3].map((value) => ({ value })),
+    )
+    const plan = JSON.parse(await project.succeed(['plan', '--json'])) as { steps: { partition: string }[] }
+    expect(plan.steps.map(({ partition }) => partition)).toEqual(['2024-01-04'])
   }, 120_000)
 
   it('are run again when their source has changed', async () => {
