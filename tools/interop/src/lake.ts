@@ -104,14 +104,14 @@ export class Lake {
     return this.queries.materialize({ target: table(name), sql, ref: 'main', strategy, partitionBy, message: 'made' })
   }
 
-  /** Runs a statement that changes a table. */
-  async execute(sql: string) {
-    return this.queries.execute(sql, { message: 'changed' })
+  /** Runs a statement that changes a table, on a branch of the catalog. */
+  async execute(sql: string, ref = 'main') {
+    return this.queries.execute(sql, { message: 'changed', ref })
   }
 
   /** Writes the table's files anew. */
-  async rewrite(name: string, request: Pick<RewriteRequest, 'strategy' | 'all'>) {
-    return this.queries.rewrite({ table: table(name), ref: 'main', message: 'rewritten', ...request })
+  async rewrite(name: string, request: Pick<RewriteRequest, 'strategy' | 'all'>, ref = 'main') {
+    return this.queries.rewrite({ table: table(name), ref, message: 'rewritten', ...request })
   }
 
   /** The rows that a query gives, as JSON would have them. */
