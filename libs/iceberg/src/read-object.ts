@@ -1,11 +1,11 @@
 import { type ByteRange, type ObjectStore, PhloError } from '@phlo/ports'
 
-/** The store's key of a file that metadata names. Throws PHLO_ICEBERG_INVALID when it lies outside the store. */
+/** The store's key of a file or folder that metadata names. Throws PHLO_ICEBERG_INVALID when it lies outside the store. */
 export function objectKey(store: ObjectStore, location: string): string {
   const key = store.key(location)
   if (key === undefined) {
-    throw new PhloError('PHLO_ICEBERG_INVALID', `The table's metadata names a file outside the store: ${location}`, {
-      hint: 'Only tables whose files lie in the profile’s own storage can be read.',
+    throw new PhloError('PHLO_ICEBERG_INVALID', `The table's metadata names what lies outside the store: ${location}`, {
+      hint: 'Only tables whose files lie in the profile’s own storage can be read or written.',
     })
   }
   return key

@@ -215,4 +215,14 @@ describe('Access to a table’s files', () => {
       ['s3://lake/t', { 's3.access-key-id': 'k' }],
     ])
   })
+
+  it('is no reason to register what lies outside the store', async () => {
+    const catalog = await open({})
+    const metadataLocation = 's3://elsewhere/t/metadata/1.metadata.json'
+    await expect(catalog.commit([{ kind: 'register-table', identifier, metadataLocation }])).rejects.toMatchObject({
+      code: 'PHLO_UNSUPPORTED',
+      hint: expect.stringContaining('profile’s own storage'),
+    })
+    expect(asked()).toEqual([])
+  })
 })

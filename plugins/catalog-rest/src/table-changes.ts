@@ -50,7 +50,9 @@ export class TableChanges {
 
   async register({ identifier, metadataLocation }: Change<'register-table'>): Promise<LoadedTable> {
     if (this.store.key(metadataLocation) === undefined)
-      throw new PhloError('PHLO_UNSUPPORTED', `The metadata file ${metadataLocation} is outside the store`)
+      throw new PhloError('PHLO_UNSUPPORTED', `The metadata file ${metadataLocation} is outside the store`, {
+        hint: 'Only tables whose files lie in the profile’s own storage can be registered.',
+      })
     await requireNamespace(this.client, identifier)
     const key = randomUUID()
     return this.named(identifier, () =>

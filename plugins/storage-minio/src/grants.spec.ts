@@ -246,6 +246,14 @@ describe('A request that the catalog signs', () => {
     expect(signed[1]?.headers['range']).toEqual(['bytes=0-1'])
   })
 
+  it('has what belongs to the connection left out of what is to be signed', async () => {
+    const bytes = Buffer.alloc(3 * 1024 * 1024)
+    await store.put('t/large', bytes)
+    const names = Object.keys(signed[0]?.headers ?? {})
+    expect(names.filter((name) => name !== name.toLowerCase() || /^(expect|user-agent)$/.test(name))).toEqual([])
+    expect(server.seen[0]?.headers).toMatchObject({ expect: '100-continue', 'content-length': String(bytes.length) })
+  })
+
   it('shows its body where that names the keys', async () => {
     await store.delete(['t/a', 'u'])
     expect(

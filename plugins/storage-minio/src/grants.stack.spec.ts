@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import os from 'node:os'
+import path from 'node:path'
 import { afterEach, describe, expect, it } from '@jest/globals'
 import type { RequestSigner, StorageGrant } from '@phlo/ports'
 import { runningServer } from '@phlo/stack'
@@ -111,7 +114,12 @@ describe('Signatures of a catalog', () => {
       expect(Buffer.from(read?.bytes ?? [])).toEqual(Buffer.from(name).subarray(1, 3))
     }
     expect((await keys(store, 't/')).sort()).toEqual([...names].sort())
-    await store.delete(names)
+    const large = path.join(await mkdtemp(path.join(os.tmpdir(), 'phlo-grants-')), 'large')
+    await writeFile(large, Buffer.alloc(17 * 1024 * 1024, 7))
+    await store.putFile('t/large', large)
+    expect((await store.head('t/large'))?.size).toBe(17 * 1024 * 1024)
+    await rm(path.dirname(large), { recursive: true })
+    await store.delete([...names, 't/large'])
     expect(await keys(store, 't/')).toEqual([])
     await expect(store.get('elsewhere')).rejects.toMatchObject({ code: 'PHLO_STORAGE_FAILED' })
   })

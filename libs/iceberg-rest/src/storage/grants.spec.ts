@@ -62,7 +62,7 @@ describe('Access to a table’s files', () => {
   it('is granted for the table’s folder where it is in the table’s own settings', async () => {
     const [grant] = await grants({ config: { 's3.access-key-id': 'k', 's3.secret-access-key': 's' } })
     expect([grant?.prefix, grant?.properties]).toEqual([
-      's3://lake/t',
+      's3://lake/t/',
       { 's3.access-key-id': 'k', 's3.secret-access-key': 's' },
     ])
   })

@@ -1,6 +1,7 @@
 import type { RequestSigner, StorageGrant, TableIdentifier } from '@phlo/ports'
 import type { RestClient } from '../catalog/rest-client.js'
 import type { GrantedTable, StorageCredential } from '../catalog/table-answer.js'
+import { trimmed } from '../catalog/routes.js'
 import { remoteSigner } from './remote-signer.js'
 
 /** Settings of stores, by how their names begin; others are none of a store's business. */
@@ -17,15 +18,16 @@ export function storageGrants(client: RestClient, granted: GrantedTable): readon
   const settings = storeProperties({ ...client.config.properties, ...config })
   const grants = credentials.map((credential) => credentialGrant(client, table.identifier, settings, credential))
   if (grants.length > 0) return grants
-  const { location } = table.metadata
+  // The folder, and not those beside it whose names begin as its does.
+  const prefix = `${trimmed(table.metadata.location)}/`
   if (config['s3.remote-signing-enabled'] === 'true') {
     const sign: RequestSigner = remoteSigner(client, granted)
-    return [{ prefix: location, properties: settings, sign }]
+    return [{ prefix, properties: settings, sign }]
   }
   // Settings that came with the table hold for it alone; those of the catalog are the profile's affair.
   return config['s3.access-key-id'] === undefined
     ? []
-    : [credentialGrant(client, table.identifier, settings, { prefix: location, config: storeProperties(config) })]
+    : [credentialGrant(client, table.identifier, settings, { prefix, config: storeProperties(config) })]
 }
 
 function credentialGrant(

@@ -4,9 +4,10 @@ import { entryStatus, type FormatVersion, type ManifestFile } from '../manifest/
 import { type NewManifestEntry, writeManifest } from '../manifest/manifest.js'
 import { countEntries, summarizePartitions } from '../manifest/manifest-list.js'
 import { bindTableSpec } from '../manifest/table-files.js'
-import { invalid, unsupported } from '../invalid.js'
+import { unsupported } from '../invalid.js'
 import { currentSchema } from '../metadata/metadata.js'
 import { numberProperty } from '../metadata/properties.js'
+import { objectKey } from '../read-object.js'
 import { specById } from '../partition/partition-spec.js'
 
 /**
@@ -59,8 +60,7 @@ export class ManifestWriter {
    * is there once {@link settled} has said so.
    */
   put(metadata: TableMetadata, name: string, bytes: Uint8Array): string {
-    const folder = this.store.key(metadata.location)
-    if (folder === undefined) throw invalid('table metadata', `location ${metadata.location} is outside the store`)
+    const folder = objectKey(this.store, metadata.location)
     const key = `${folder}/metadata/${name}`
     this.keys.add(key)
     const put = this.store.put(key, bytes, { ifAbsent: true })

@@ -4,9 +4,9 @@ import type { AddedFile } from '../commit/snapshot-change.js'
 import type { ConcurrentVector } from '../commit/concurrent-changes.js'
 import { deletionVectorBlob, readDeletionVector } from '../deletes/deletion-vector.js'
 import { PositionSet } from '../deletes/position-set.js'
-import { invalid } from '../invalid.js'
 import { type DataFile, isDeletionVector } from '../manifest/data-file.js'
 import { writePuffin } from '../puffin/puffin-writer.js'
+import { objectKey } from '../read-object.js'
 import { mergeConflict } from './table-merge.js'
 
 /** A step's deletes with vectors that also hold what the target deleted of the same data files. */
@@ -54,8 +54,7 @@ export async function uniteVectors(
   }
   const blobs = [...sets].map(([file, set]) => deletionVectorBlob(file.referencedDataFile as string, set))
   const puffin = writePuffin(blobs)
-  const folder = store.key(metadata.location)
-  if (folder === undefined) throw invalid('table metadata', `location ${metadata.location} is outside the store`)
+  const folder = objectKey(store, metadata.location)
   const key = `${folder}/data/${randomUUID()}-deletes.puffin`
   await store.put(key, puffin.bytes, { ifAbsent: true })
   const places = new Map([...sets.keys()].map((file, index) => [file, puffin.blobs[index]]))

@@ -9,6 +9,9 @@ export async function localParquet(store: ObjectStore, file: DataFile): Promise<
   if (file.format.toUpperCase() !== 'PARQUET')
     throw new PhloError('PHLO_ICEBERG_UNSUPPORTED', `The file ${file.path} is ${file.format}, not Parquet`)
   const key = store.key(file.path)
-  if (key === undefined) throw new PhloError('PHLO_ICEBERG_INVALID', `The file ${file.path} is outside the store`)
+  if (key === undefined)
+    throw new PhloError('PHLO_ICEBERG_INVALID', `The file ${file.path} is outside the store`, {
+      hint: 'Only tables whose files lie in the profile’s own storage can be read.',
+    })
   return store.localFile(key)
 }

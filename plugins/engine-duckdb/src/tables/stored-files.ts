@@ -23,5 +23,7 @@ export async function storeFiles(
 export function tableFolder(store: ObjectStore, metadata: TableMetadata): string {
   const folder = store.key(metadata.location)
   if (folder !== undefined) return folder
-  throw new PhloError('PHLO_ICEBERG_INVALID', `The table's location ${metadata.location} is outside the store`)
+  throw new PhloError('PHLO_ICEBERG_INVALID', `The table's location ${metadata.location} is outside the store`, {
+    hint: 'Only tables whose files lie in the profile’s own storage can be written.',
+  })
 }

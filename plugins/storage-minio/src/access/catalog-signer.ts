@@ -16,7 +16,8 @@ export function catalogSigner(sign: RequestSigner, region: string): SdkSigner {
   return {
     async sign(request, options) {
       const headers: Record<string, string> = {
-        ...request.headers,
+        // Headers have one name however they are written, as what is returned is to replace them.
+        ...Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name.toLowerCase(), value])),
         'x-amz-date': timestamp(new Date(options?.signingDate ?? Date.now())),
         // What is signed is the body's hash, so that the catalog needs no body.
         'x-amz-content-sha256': request.headers['x-amz-content-sha256'] ?? hashOf(request.body),
