@@ -17,9 +17,9 @@ import { rotated } from '../rounds.js'
 import { settle } from '../workplace.js'
 
 /** Of each operation in a round. */
-const turnsPerRound = 5
+const turnsPerRound = 15
 /** Turns before the first round: what a process loads and compiles at first is no operation's doing. */
-const warmUps = 1
+const warmUps = 5
 const manyWriters = 32
 const writerSeconds = 2
 const manyTables = 100_000
@@ -117,16 +117,12 @@ async function measured({ workplace, runs, report }: CaseContext, started: Nessi
     }
     for (const writers of rotated([1, manyWriters], round)) {
       const what = `a commit of ${writers === 1 ? 'one process' : `${writers} processes`}, each to a table of its own`
-      samples.add(
-        `processes-${writers}`,
-        what,
-        await writerProcesses(workplace.bench, folder('writers'), writers, writerSeconds),
-      )
+      samples.add(`processes-${writers}`, what, await writerProcesses(folder('writers'), writers, writerSeconds))
     }
     report(`round ${round + 1} of ${runs}`)
   }
   for (const name of await readdir(workplace.work)) await rm(folder(name), { recursive: true, force: true })
-  return { yardstick: disk.name, measures: samples.measures(() => disk.name), targets: targets(samples, disk.name) }
+  return { yardstick: disk.name, measures: samples.measures(disk.name), targets: targets(samples, disk.name) }
 }
 
 function targets(samples: RefsSamples, limit: string): Target[] {

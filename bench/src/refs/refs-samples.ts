@@ -1,5 +1,4 @@
-import type { Measure, Target } from '../case.js'
-import { judge } from '../case.js'
+import { judge, type Measure, type Target } from '../case.js'
 import { latencyMeasure } from '../latency-measure.js'
 import { median } from '../statistics.js'
 
@@ -23,9 +22,9 @@ export class RefsSamples {
     return median((this.rounds.get(name) ?? []).map(median))
   }
 
-  measures(yardstick: (name: string) => string): Measure[] {
+  measures(yardstick: string): Measure[] {
     return [...this.rounds].map(([name, rounds]) =>
-      latencyMeasure({ name, what: this.whats.get(name) ?? '' }, rounds, this.median(yardstick(name))),
+      latencyMeasure({ name, what: this.whats.get(name) ?? '' }, rounds, this.median(yardstick)),
     )
   }
 

@@ -1,15 +1,15 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
 import { BenchError } from '../bench-error.js'
 
 /**
  * Processes that commit to a table each, all from the same moment on for some seconds: the milliseconds that a commit
  * took all of them together.
  */
-export async function writerProcesses(bench: string, folder: string, count: number, seconds: number): Promise<number> {
-  const script = path.join(bench, 'dist', 'scripts', 'refs-writer.js')
+export async function writerProcesses(folder: string, count: number, seconds: number): Promise<number> {
+  const script = fileURLToPath(new URL('../scripts/refs-writer.js', import.meta.url))
   const processes = Array.from({ length: count }, (_, index) => {
     const child = spawn(
       process.execPath,
