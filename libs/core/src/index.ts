@@ -44,7 +44,6 @@ export { type AssetState, currentSnapshot, readAssetState, rowCount } from './pl
 export { makePlan, type PlanInputs, type PlanRequest } from './plan/make-plan.js'
 export type { Plan, PlannedStep } from './plan/plan.js'
 export { type ColumnDifference, diffRefs, type RefDiffOptions, type TableDifference } from './refs/diff.js'
-export { parseRefSpec, type RefSpec, requireVersioned, resolveRef } from './refs/ref-spec.js'
 export { type Undropped, type UndropRequest, undropTable } from './refs/undrop.js'
 export { batchRows, type PlainRow, type PlainValue, readRows } from './result-rows.js'
 export { expiredBranches, tidyBranches } from './run/branch-retention.js'

@@ -11,6 +11,7 @@ export {
   toPhloError,
 } from './errors.js'
 export { nearest } from './nearest.js'
+export { parseRefSpec, type RefSpec, requireVersioned, resolveRef } from './ref-spec.js'
 export { defineManyPort, definePort, type Port } from './port.js'
 export {
   definePlugin,

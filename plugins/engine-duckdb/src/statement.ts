@@ -11,6 +11,7 @@ import {
   readIntervalCall,
   type TableFunctionNode,
 } from './reading/interval-call.js'
+import { tableAtRef } from './reading/table-at-ref.js'
 import type { CommonTables, QueryNode, SqlNode, TableNode } from './reading/syntax-tree.js'
 
 /** A place of a statement that names a table. */
@@ -22,6 +23,10 @@ export interface TableReference {
   readonly at?: AtClause
   /** The function that asks for a part of the table's history. */
   readonly call?: IntervalCall
+  /** Where the catalog is read instead of where the statement is run, as in `"orders@dev"`. */
+  readonly ref?: string
+  /** How the statement names the table: its schema, if there is one, and its name. */
+  readonly written: { readonly schema: string; readonly name: string }
 }
 
 /** What a statement of a user says. */
@@ -54,6 +59,11 @@ const engineSchemas = new Set(['information_schema', 'pg_catalog', 'main', 'temp
 /** Throws PHLO_UNSUPPORTED for a table that SQL could not name afterwards. */
 export function requireReadable(table: TableIdentifier): void {
   tableName(table)
+  if (tableAtRef(table.namespace[0] ?? '', table.name)) {
+    throw new PhloError('PHLO_UNSUPPORTED', `${formatIdentifier(table)}: behind an @, SQL names a ref`, {
+      hint: 'Choose another name.',
+    })
+  }
   if (engineSchemas.has((table.namespace[0] ?? '').toLowerCase())) {
     throw new PhloError(
       'PHLO_UNSUPPORTED',
@@ -161,19 +171,27 @@ class Walk {
         at,
       )
     }
-    if (schema === '') {
+    const other = tableAtRef(schema, name)
+    if (schema === '' && !other) {
       throw new PhloError('PHLO_SQL_INVALID', `There is no table ${name}`, {
         hint: 'Tables are named namespace.table.',
         ...at,
       })
     }
     // DuckDB's own catalogs tell of the engine, not of the lake.
-    if (engineSchemas.has(schema.toLowerCase())) {
-      throw new PhloError('PHLO_SQL_FORBIDDEN', `${schema}.${name} is a table of the engine’s own`, at)
+    const identifier: TableIdentifier = other?.identifier ?? { namespace: [schema], name }
+    if (engineSchemas.has((identifier.namespace[0] ?? '').toLowerCase())) {
+      throw new PhloError('PHLO_SQL_FORBIDDEN', `${formatIdentifier(identifier)} is a table of the engine’s own`, at)
     }
-    const identifier: TableIdentifier = { namespace: [schema], name }
     const start = this.offset(node.query_location) ?? 0
-    this.references.push({ identifier, node, start, ...(node.at_clause && { at: findAtClause(this.sql, start) }) })
+    this.references.push({
+      identifier,
+      node,
+      start,
+      written: { schema, name },
+      ...(node.at_clause && { at: findAtClause(this.sql, start) }),
+      ...(other && { ref: other.ref }),
+    })
   }
 
   private tableFunction(node: Node): void {
@@ -201,10 +219,20 @@ class Walk {
         ...at,
       })
     }
-    const { table, call } = read
+    const { call } = read
+    const other =
+      read.table.namespace.length === 1 ? tableAtRef(read.table.namespace[0] as string, read.table.name) : undefined
+    const table = other?.identifier ?? read.table
     if (engineSchemas.has((table.namespace[0] ?? '').toLowerCase()))
       throw new PhloError('PHLO_SQL_FORBIDDEN', `${formatIdentifier(table)} is a table of the engine’s own`, at)
-    this.references.push({ identifier: { ...table, name: `${table.name}$${about}` }, node, start, call })
+    this.references.push({
+      identifier: { ...table, name: `${table.name}$${about}` },
+      node,
+      start,
+      call,
+      written: { schema: '', name: call.name },
+      ...(other && { ref: other.ref }),
+    })
   }
 
   private location(count: number | bigint | undefined) {

@@ -1,6 +1,6 @@
-import { batchRows, diffRefs, type PlainRow, requireVersioned } from '@phlo/core'
+import { batchRows, diffRefs, type PlainRow } from '@phlo/core'
 import { schemaChanges } from '@phlo/iceberg'
-import { CatalogPort, formatIdentifier, QueryEnginePort } from '@phlo/ports'
+import { CatalogPort, formatIdentifier, QueryEnginePort, requireVersioned } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { plainDifference, printDifferences, printRows } from '../output/ref-differences.js'

@@ -1,5 +1,13 @@
-import { parseRefSpec, requireVersioned, resolveRef } from '@phlo/core'
-import { CatalogPort, parseIdentifier, PhloError, type TableIdentifier, type VersionedCatalog } from '@phlo/ports'
+import {
+  CatalogPort,
+  parseIdentifier,
+  parseRefSpec,
+  PhloError,
+  requireVersioned,
+  resolveRef,
+  type TableIdentifier,
+  type VersionedCatalog,
+} from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 

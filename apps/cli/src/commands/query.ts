@@ -1,13 +1,15 @@
 import { text } from 'node:stream/consumers'
-import { batchRows, parseRefSpec, type PlainRow, resolveRef } from '@phlo/core'
+import { batchRows, type PlainRow } from '@phlo/core'
 import {
   CatalogPort,
   parseIdentifier,
+  parseRefSpec,
   PhloError,
   type QueryEngine,
   QueryEnginePort,
   type QueryOptions,
   type QueryResult,
+  resolveRef,
 } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'

@@ -1,4 +1,4 @@
-import { executeRun, requireVersioned, type RunOutcome } from '@phlo/core'
+import { executeRun, type RunOutcome } from '@phlo/core'
 import { parseDuration, processHost } from '@phlo/core/runtime'
 import type { Workspace } from '@phlo/authoring/loading'
 import {
@@ -10,6 +10,7 @@ import {
   QueryEnginePort,
   SourcePort,
   StateStorePort,
+  requireVersioned,
 } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withWorkspace } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'

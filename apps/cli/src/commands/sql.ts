@@ -1,6 +1,12 @@
 import { text } from 'node:stream/consumers'
-import { CatalogPort, type ExecuteResult, formatIdentifier, PhloError, QueryEnginePort } from '@phlo/ports'
-import { requireVersioned } from '@phlo/core'
+import {
+  CatalogPort,
+  type ExecuteResult,
+  formatIdentifier,
+  PhloError,
+  QueryEnginePort,
+  requireVersioned,
+} from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { plural } from '../output/numbers.js'

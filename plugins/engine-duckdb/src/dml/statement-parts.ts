@@ -120,13 +120,17 @@ class StatementParts {
   private async inspect(part: SqlPart): Promise<TreeNode> {
     const { text, statement } = this.composer.compose(part, { keepParameters: true })
     const { tables, references, tree } = await inspectStatement(this.connection, text, statement.placeOf)
-    const past = references.find(({ at, call }) => at !== undefined || call !== undefined)
+    const past = references.find((one) => one.at !== undefined || one.call !== undefined || one.ref !== undefined)
     if (past) {
       const place = statement.placeOf?.(past.start)
-      throw new PhloError('PHLO_SQL_INVALID', 'AT (…) and parts of a table’s history are understood in queries alone', {
-        hint: 'A change reads tables as they are. Query the past state by itself, or roll the table back to it.',
-        ...(place && { location: { file: statementFile, ...place } }),
-      })
+      throw new PhloError(
+        'PHLO_SQL_INVALID',
+        'table@ref, AT (…) and parts of a table’s history are understood in queries alone',
+        {
+          hint: 'A change reads tables as they are. Query the past state by itself, or roll the table back to it.',
+          ...(place && { location: { file: statementFile, ...place } }),
+        },
+      )
     }
     for (const table of tables) this.names.set(formatIdentifier(table), table)
     return tree

@@ -1,5 +1,6 @@
 import { PhloError, statementFile, type TableIdentifier } from '@phlo/ports'
 import { lineAndColumn } from '../duckdb-errors.js'
+import { tableAtRef } from '../reading/table-at-ref.js'
 import { type Token, tokens } from '../sql-tokens.js'
 import type { ColumnPath, NamedColumn, Span, Target } from './change-statement.js'
 
@@ -92,6 +93,12 @@ export class TokenReader {
   tableName(): { table: TableIdentifier; span: Span } {
     const { path, span } = this.path('the name of a table')
     const [namespace, name, ...more] = path
+    if (tableAtRef(path.length === 1 ? '' : (namespace ?? ''), path.at(-1) ?? ''))
+      throw this.invalid(
+        'table@ref is understood in queries alone',
+        span,
+        'A change is made on the branch that the statement is run on.',
+      )
     if (namespace === undefined || name === undefined || more.length > 0)
       throw this.invalid(
         path.length === 1 ? `There is no table ${path[0] as string}` : `${path.join('.')} is no table’s name`,

@@ -12,8 +12,11 @@ import {
   type IcebergSchema,
   type LoadedTable,
   type ObjectStore,
+  parseRefSpec,
   PhloError,
   type QueryOptions,
+  requireVersioned,
+  resolveRef,
   type TableIdentifier,
   type TableReadPlan,
 } from '@phlo/ports'
@@ -31,6 +34,9 @@ import { loadTable } from './load-table.js'
 import { selectionOf, selectionOfOptions, tableSelect } from './table-view.js'
 
 let databases = 0
+
+/** DuckDB's own, for names that stand alone. */
+const defaultSchema = 'main'
 
 /** Where a row is, and since when, in tables named `…$rows`. */
 const placeColumns: readonly MetadataColumn[] = [
@@ -115,9 +121,12 @@ export class LakeViews {
     }
     const plans = await this.create(views, wanted)
     const replaced = views.flatMap(({ schema, references }) =>
-      references.flatMap(({ start, at, call }): ReplacedState[] => {
+      references.flatMap(({ start, at, call, written }): ReplacedState[] => {
         if (call) return [{ start, clause: call, name: `${identifier(schema)}.${call.name}` }]
-        return at ? [{ start, clause: at, name: identifier(schema) }] : []
+        if (!at) return []
+        // A name that says everything is the name of the view in its schema.
+        const name = written.schema === '' ? `${identifier(schema)}.${identifier(written.name)}` : identifier(schema)
+        return [{ start, clause: at, name }]
       }),
     )
     return {
@@ -132,31 +141,38 @@ export class LakeViews {
     const views = new Map<string, View>()
     let states = 0
     for (const reference of statement.references) {
-      const { base } = aboutTable(reference.identifier)
-      const name = formatIdentifier(base)
-      const loading = loaded.get(name) ?? loadTable(this.catalog, base, options.ref)
-      loaded.set(name, loading)
+      const key = loadKey(reference)
+      loaded.set(key, loaded.get(key) ?? this.load(reference, options.ref))
     }
     await Promise.all(loaded.values())
     for (const reference of statement.references) {
-      const { identifier: named, at, call } = reference
+      const { identifier: named, at, call, ref, written } = reference
       const { base, about } = aboutTable(named)
-      const found = { ...((await loaded.get(formatIdentifier(base))) as LoadedTable), identifier: base }
+      const found = { ...((await loaded.get(loadKey(reference))) as LoadedTable), identifier: base }
       const { since, to } = call ? await callInterval(this.connection, found, call) : {}
-      const selection = at ? await atSelection(this.connection, found, at) : (to ?? selectionOfOptions(found, options))
+      const selection = at
+        ? await atSelection(this.connection, found, at)
+        : (to ?? selectionOfOptions(found, ref === undefined ? options : {}))
       const state = at || call ? `${stateKey(selection)} ${call?.name} ${since && stateKey(since)}` : ''
-      const key = `${formatIdentifier(named).toLowerCase()} ${state}`
+      const key = `${formatIdentifier(named).toLowerCase()} ${ref ?? ''} ${written.schema === '' && !call} ${state}`
       const view = views.get(key)
       if (view) {
         requireSame(view.table, found)
         view.references.push(reference)
       } else {
-        const schema = at || call ? `@${++states}` : (base.namespace[0] ?? '')
-        const view = { table: found, name: call?.name ?? named.name, selection, schema, references: [reference] }
+        const schema = at || call ? `@${++states}` : written.schema || defaultSchema
+        const view = { table: found, name: written.name, selection, schema, references: [reference] }
         views.set(key, { ...view, ...(about && { about }), ...(since && { since }) })
       }
     }
     return [...views.values()]
+  }
+
+  /** The table that is meant, at the statement's ref or at one of its own. */
+  private async load({ identifier: named, ref }: TableReference, common: string | undefined): Promise<LoadedTable> {
+    const { base } = aboutTable(named)
+    if (ref === undefined) return loadTable(this.catalog, base, common)
+    return loadTable(this.catalog, base, await resolveRef(requireVersioned(this.catalog), parseRefSpec(ref)))
   }
 
   private async create(
@@ -176,7 +192,8 @@ export class LakeViews {
     await this.connection.run(`ATTACH ':memory:' AS ${identifier(this.database)}`)
     this.attached = true
     await this.connection.run(`USE ${identifier(this.database)}`)
-    for (const schema of schemas.values()) await this.connection.run(`CREATE SCHEMA ${identifier(schema)}`)
+    for (const schema of schemas.values())
+      await this.connection.run(`CREATE SCHEMA IF NOT EXISTS ${identifier(schema)}`)
     for (const { sql } of created.values()) await this.connection.run(sql)
     return selects.map(({ plan }) => plan)
   }
@@ -216,6 +233,10 @@ export class LakeViews {
     await this.connection.raw.run('USE memory')
     await this.connection.raw.run(`DETACH ${identifier(this.database)}`)
   }
+}
+
+function loadKey({ identifier: named, ref }: TableReference): string {
+  return `${formatIdentifier(aboutTable(named).base)} ${ref ?? ''}`
 }
 
 function stateKey({ snapshotId, ref, asOf }: SnapshotSelection): string {

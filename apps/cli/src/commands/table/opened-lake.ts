@@ -1,4 +1,3 @@
-import { parseRefSpec, resolveRef } from '@phlo/core'
 import type { MaintainedTable } from '@phlo/iceberg'
 import {
   type Catalog,
@@ -9,9 +8,11 @@ import {
   type ObjectStore,
   ObjectStorePort,
   parseIdentifier,
+  parseRefSpec,
   PhloError,
   type QueryEngine,
   QueryEnginePort,
+  resolveRef,
 } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../../command-context.js'
 import { exitCode } from '../../exit-codes.js'

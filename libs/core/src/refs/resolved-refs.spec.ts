@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals'
-import type { Catalog } from '@phlo/ports'
+import { type Catalog, parseRefSpec, requireVersioned, resolveRef } from '@phlo/ports'
 import { table, TestProject, withMethods } from '../testing/test-project.js'
-import { parseRefSpec, requireVersioned, resolveRef } from './ref-spec.js'
 
 describe('where to read', () => {
   it.each([
@@ -34,6 +33,27 @@ describe('where to read', () => {
       code: 'PHLO_REF_NOT_FOUND',
       message: 'main did not exist at 1970-01-01T00:00:00.000Z',
     })
+  })
+
+  it('is a commit by the beginning of its id, as long as no other begins so, and also one that a branch has left', async () => {
+    const { catalog, engine } = await TestProject.open()
+    const empty = (await catalog.getRef('main'))?.commit ?? ''
+    await engine.write(table('a.t'), 'main', [])
+    const left = (await catalog.getRef('main'))?.commit ?? ''
+    await catalog.assignRef('main', empty)
+    expect(await resolveRef(catalog, parseRefSpec(left.slice(0, 8)))).toBe(left)
+    expect(await resolveRef(catalog, parseRefSpec(left))).toBe(left)
+    const other = `${left.slice(0, 8)}${'0'.repeat(56)}`
+    const twins = withMethods(catalog, {
+      async *reflog() {
+        yield { time: new Date(0), action: 'commit', from: left, to: other, message: '', author: '' }
+      },
+    })
+    await expect(resolveRef(twins, { ref: left.slice(0, 8) })).rejects.toMatchObject({
+      code: 'PHLO_REF_INVALID',
+      context: { commits: [left, other] },
+    })
+    await expect(resolveRef(catalog, { ref: left.slice(0, 3) })).rejects.toMatchObject({ code: 'PHLO_REF_NOT_FOUND' })
   })
 
   it('needs a catalog with branches for that', async () => {

@@ -1,12 +1,7 @@
-import {
-  type Catalog,
-  isPhloError,
-  isVersioned,
-  mainBranch,
-  nearest,
-  PhloError,
-  type VersionedCatalog,
-} from '@phlo/ports'
+import { type Catalog, mainBranch } from './catalog.js'
+import { isPhloError, PhloError } from './errors.js'
+import { nearest } from './nearest.js'
+import { isVersioned, type VersionedCatalog } from './versioned-catalog.js'
 
 /**
  * Where to read: a branch, a tag or a commit's id, perhaps as it stood at a time: `main`, `v1`, `main@{2026-01-01T00:00Z}`,
