@@ -1,7 +1,7 @@
 import { type CollectionOptions, collectGarbage, type FileJudgement, judgeFiles, type Lake } from '@phlo/gc'
 import { expiredBranches, tidyBranches } from '@phlo/core'
 import { type OpenProject, parseDuration, processHost } from '@phlo/core/runtime'
-import { CatalogPort, ObjectStorePort, StateStorePort, requireVersioned } from '@phlo/ports'
+import { CatalogPort, ObjectStorePort, requireVersioned, StateStorePort } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import type { CollectionFlags } from '../flags.js'

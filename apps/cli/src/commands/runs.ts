@@ -1,6 +1,6 @@
 import { markInterrupted } from '@phlo/core'
 import { processHost } from '@phlo/core/runtime'
-import { CatalogPort, PhloError, type RunRecord, type StateStore, StateStorePort, requireVersioned } from '@phlo/ports'
+import { CatalogPort, PhloError, requireVersioned, type RunRecord, type StateStore, StateStorePort } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { formatCount, formatDuration, formatTime } from '../output/numbers.js'
