@@ -31,6 +31,11 @@ export interface CatalogSupports {
   readonly protection: boolean
   /** Only with `refs`: where each branch and tag stood is remembered. Without it `commitAt` goes by the commits' times. */
   readonly reflog: boolean
+  /**
+   * Only without `refs`: what a run needs of a `VersionedCatalog` is there all the same, by branches of the tables.
+   * Default false.
+   */
+  readonly tableBranches?: boolean
 }
 
 export interface LoadedTable {

@@ -11,7 +11,7 @@ export {
   toPhloError,
 } from './errors.js'
 export { nearest } from './nearest.js'
-export { parseRefSpec, type RefSpec, requireVersioned, resolveRef } from './ref-spec.js'
+export { parseRefSpec, type RefSpec, requireRunBranches, requireVersioned, resolveRef } from './ref-spec.js'
 export { defineManyPort, definePort, type Port } from './port.js'
 export {
   definePlugin,
@@ -77,6 +77,7 @@ export {
 export {
   type CatalogDiff,
   type CommitInfo,
+  hasRunBranches,
   isVersioned,
   type LakeState,
   type MergeOptions,

@@ -1,7 +1,7 @@
 import { type Catalog, mainBranch } from './catalog.js'
 import { isPhloError, PhloError } from './errors.js'
 import { nearest } from './nearest.js'
-import { isVersioned, type VersionedCatalog } from './versioned-catalog.js'
+import { hasRunBranches, isVersioned, type VersionedCatalog } from './versioned-catalog.js'
 
 /**
  * Where to read: a branch, a tag or a commit's id, perhaps as it stood at a time: `main`, `v1`, `main@{2026-01-01T00:00Z}`,
@@ -33,7 +33,7 @@ const lookedAt = 10_000
  * four characters at least. Throws PHLO_REF_NOT_FOUND, and PHLO_REF_INVALID for a beginning that several commits have.
  */
 export async function resolveRef(catalog: Catalog, spec: RefSpec): Promise<string> {
-  const ref = isVersioned(catalog) ? await knownRef(catalog, spec.ref) : spec.ref
+  const ref = hasRunBranches(catalog) ? await knownRef(catalog, spec.ref) : spec.ref
   if (!spec.time) return ref
   const commit = await requireVersioned(catalog).commitAt(ref, spec.time)
   if (commit === undefined) {
@@ -51,7 +51,7 @@ async function knownRef(catalog: VersionedCatalog, ref: string): Promise<string>
   } catch (error) {
     if (!isPhloError(error, 'PHLO_REF_NOT_FOUND')) throw error
   }
-  const [commit, ...others] = /^[0-9a-f]{4,}$/.test(ref) ? await commitsOf(catalog, ref) : []
+  const [commit, ...others] = catalog.supports.refs && /^[0-9a-f]{4,}$/.test(ref) ? await commitsOf(catalog, ref) : []
   if (commit === undefined) {
     const names = (await catalog.listRefs()).map(({ name }) => name)
     const close = nearest(ref, names)
@@ -83,6 +83,11 @@ async function commitsOf(catalog: VersionedCatalog, beginning: string): Promise<
     }
   }
   return [...new Set([...seen, ...moved])].filter((id) => id.startsWith(beginning))
+}
+
+/** What a run needs, or whoever looks at what it left. Throws PHLO_UNSUPPORTED for catalogs that lack it. */
+export function requireRunBranches(catalog: Catalog): VersionedCatalog {
+  return hasRunBranches(catalog) ? catalog : requireVersioned(catalog)
 }
 
 /** Throws PHLO_UNSUPPORTED for catalogs without refs. */

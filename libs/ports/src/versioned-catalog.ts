@@ -233,6 +233,14 @@ export interface VersionedCatalog extends Catalog {
   unreachableObjects(options: { readonly olderThan: Date; readonly since: Date }): AsyncIterable<ObjectInfo>
 }
 
+/**
+ * True for a catalog on which runs can be staged and published: with refs, or with branches of its tables, where all
+ * that a run has no need of is PHLO_UNSUPPORTED. Follows from `supports` alone.
+ */
+export function hasRunBranches(catalog: Catalog): catalog is VersionedCatalog {
+  return catalog.supports.refs || catalog.supports.tableBranches === true
+}
+
 /** True for a catalog with refs; follows from `supports` alone. */
 export function isVersioned(catalog: Catalog): catalog is VersionedCatalog {
   return catalog.supports.refs

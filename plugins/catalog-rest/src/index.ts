@@ -1,3 +1,4 @@
+import { TableBranches } from '@phlo/catalog'
 import { CatalogPort, definePlugin, ObjectStorePort, pluginApiVersion, provide } from '@phlo/ports'
 import { RestCatalogOptions } from './options.js'
 import { RestCatalog } from './rest-catalog.js'
@@ -12,7 +13,8 @@ export default definePlugin<RestCatalogOptions>({
   requires: [ObjectStorePort],
   options: RestCatalogOptions,
   async setup({ get, options }) {
-    const catalog = await RestCatalog.open(options, get(ObjectStorePort))
+    const store = get(ObjectStorePort)
+    const catalog = new TableBranches(await RestCatalog.open(options, store), store)
     return [provide(CatalogPort, catalog, () => catalog.close())]
   },
 })

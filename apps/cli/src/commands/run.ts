@@ -10,7 +10,7 @@ import {
   QueryEnginePort,
   SourcePort,
   StateStorePort,
-  requireVersioned,
+  requireRunBranches,
 } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withWorkspace } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
@@ -35,7 +35,7 @@ export async function run(
     const outcome = await executeRun(
       {
         graph,
-        catalog: requireVersioned(composition.get(CatalogPort)),
+        catalog: requireRunBranches(composition.get(CatalogPort)),
         queries: composition.get(QueryEnginePort),
         ingestion: composition.get(IngestEnginePort),
         sources: composition.all(SourcePort),

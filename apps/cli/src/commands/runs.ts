@@ -1,6 +1,13 @@
 import { markInterrupted } from '@phlo/core'
 import { processHost } from '@phlo/core/runtime'
-import { CatalogPort, PhloError, requireVersioned, type RunRecord, type StateStore, StateStorePort } from '@phlo/ports'
+import {
+  CatalogPort,
+  PhloError,
+  requireRunBranches,
+  type RunRecord,
+  type StateStore,
+  StateStorePort,
+} from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { formatCount, formatDuration, formatTime } from '../output/numbers.js'
@@ -16,7 +23,7 @@ async function withState(
 ): Promise<number> {
   return withPlugins(context, globals, async ({ composition }) => {
     const state = composition.get(StateStorePort)
-    await markInterrupted({ state, catalog: requireVersioned(composition.get(CatalogPort)), host: processHost })
+    await markInterrupted({ state, catalog: requireRunBranches(composition.get(CatalogPort)), host: processHost })
     await work(state)
     return exitCode.ok
   })

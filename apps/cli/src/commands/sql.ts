@@ -5,7 +5,7 @@ import {
   formatIdentifier,
   PhloError,
   QueryEnginePort,
-  requireVersioned,
+  requireRunBranches,
 } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
@@ -21,7 +21,7 @@ export async function sql(
   const { terminal } = context
   const statement = given === '-' ? await text(process.stdin) : given
   return withPlugins(context, globals, async ({ composition }) => {
-    await requireBranch(requireVersioned(composition.get(CatalogPort)), options.ref)
+    await requireBranch(requireRunBranches(composition.get(CatalogPort)), options.ref)
     const result = await composition.get(QueryEnginePort).execute(statement, {
       ref: options.ref,
       message: options.message ?? firstLine(statement),
