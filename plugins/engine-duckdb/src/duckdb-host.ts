@@ -118,12 +118,17 @@ export class Connection {
   private folder: Promise<string> | undefined
   private readonly signal: AbortSignal | undefined
   private readonly onAbort: () => void
+  private interruptions: ReturnType<typeof setInterval> | undefined
 
   constructor(raw: DuckDBConnection, scratch: string, signal: AbortSignal | undefined) {
     this.raw = raw
     this.scratch = scratch
     this.signal = signal
-    this.onAbort = () => raw.interrupt()
+    this.onAbort = () => {
+      raw.interrupt()
+      // DuckDB forgets an interruption that comes between the call of a statement and its start.
+      this.interruptions = setInterval(() => raw.interrupt(), 50)
+    }
     signal?.addEventListener('abort', this.onAbort)
   }
 
@@ -222,6 +227,7 @@ export class Connection {
 
   close(): void {
     this.signal?.removeEventListener('abort', this.onAbort)
+    clearInterval(this.interruptions)
     this.raw.closeSync()
     void this.folder?.then((folder) => rm(folder, { recursive: true, force: true })).catch(() => undefined)
   }

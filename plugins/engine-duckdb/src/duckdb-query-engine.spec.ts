@@ -265,6 +265,31 @@ describe('cancelling and closing', () => {
     expect(await lake.catalog.listTables()).toEqual([])
   })
 
+  it('stops a statement whose first interruption came before DuckDB had started it, and was forgotten', async () => {
+    const { host } = lake.queries as unknown as {
+      host: {
+        connect: <T>(
+          work: (c: { raw: { interrupt(): void }; run(sql: string): Promise<T> }) => Promise<T>,
+          signal: AbortSignal,
+        ) => Promise<T>
+      }
+    }
+    const controller = new AbortController()
+    let forgotten = 0
+    const running = host.connect((connection) => {
+      const interrupt = connection.raw.interrupt.bind(connection.raw)
+      connection.raw.interrupt = () => {
+        if (forgotten++ > 0) interrupt()
+      }
+      setTimeout(() => controller.abort(), 20)
+      return connection.run(
+        'SELECT count(*) FROM range(10000000000) a, range(10000000000) b WHERE hash(a.range, b.range) = 1',
+      )
+    }, controller.signal)
+    await expect(running).rejects.toMatchObject({ code: 'PHLO_RUN_CANCELLED' })
+    expect(forgotten).toBeGreaterThan(1)
+  })
+
   it('leaves nothing attached behind, whatever became of the statements', async () => {
     await lake.put('a.t', 'SELECT range AS id FROM range(100000)')
     await expect(rows('SELECT nope FROM a.t')).rejects.toThrow()
