@@ -12,7 +12,7 @@ type Row = Readonly<Record<string, unknown>>
 type Lineage = Readonly<Record<string, readonly unknown[]>>
 
 /** What is expected of a row: its own id, or `new` for one of its own; and the commit that changed it last. */
-type Expected = readonly [id: string | 'new', changed: number]
+type Expected = readonly [id: string, changed: number]
 
 /** Rows have the ids and commits that they should, and nobody else had a new row's id before. */
 async function expectLineage(name: string, before: Lineage, expected: Readonly<Record<string, Expected>>) {

@@ -203,8 +203,8 @@ export class TableBranches implements VersionedCatalog {
 
   /** Between two commits of main: the tables that a branch of this process looked at. PHLO_UNSUPPORTED for others. */
   async diff(from: string, to: string): Promise<CatalogDiff> {
-    const commits = await Promise.all([from, to].map((ref) => (isMain(ref) ? this.main.head() : ref)))
-    const [before, after] = commits as [string, string]
+    const commitOf = async (ref: string) => (isMain(ref) ? this.main.head() : ref)
+    const [before, after] = await Promise.all([commitOf(from), commitOf(to)])
     if (this.main.knows(before) && this.main.knows(after)) return this.main.diff(before, after)
     throw unsupported('compares main with itself only, since a run started')
   }
