@@ -8,6 +8,7 @@ export {
   sameValue,
 } from './catalog-state.js'
 export { type ChangeContext, ChangeSet } from './change-set.js'
+export { inParallel } from './in-parallel.js'
 export { type MergePlan, type MergeSides, planMerge, refuseConflicts } from './merge-plan.js'
 export { MetadataFiles } from './metadata-files.js'
 export { newLocation, tablesPrefix } from './new-location.js'

@@ -1,4 +1,4 @@
-import { newLocation } from '@phlo/catalog'
+import { inParallel, newLocation } from '@phlo/catalog'
 import { type HttpClient, type RestClient, storageGrants } from '@phlo/iceberg-rest'
 import {
   type Catalog,
@@ -17,9 +17,6 @@ import { NamespaceChanges } from './namespace-changes.js'
 import type { RestCatalogOptions } from './options.js'
 import { TableChanges } from './table-changes.js'
 import { ViewChanges } from './view-changes.js'
-
-/** Requests under way at once while namespaces and tables are listed. */
-const listingWidth = 8
 
 type Change<Kind extends CatalogChange['kind']> = Extract<CatalogChange, { readonly kind: Kind }>
 
@@ -191,20 +188,6 @@ function notAtOnce(): PhloError {
   return new PhloError('PHLO_UNSUPPORTED', 'A REST catalog cannot make these changes at once, all or none', {
     hint: 'Several tables can be changed in one commit; everything else is a commit of its own.',
   })
-}
-
-/** Like `Promise.all` over the items, with a few under way at once. */
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = []
-  let next = 0
-  const worker = async () => {
-    while (next < items.length) {
-      const index = next++
-      results[index] = await work(items[index] as T)
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(listingWidth, items.length) }, worker))
-  return results
 }
 
 function compare(a: string, b: string): number {

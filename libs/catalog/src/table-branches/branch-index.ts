@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { serializeJson } from '@phlo/iceberg'
 import { type Catalog, formatIdentifier, type LoadedTable, type RefInfo, type TableIdentifier } from '@phlo/ports'
 import { branchesOf, recordProperty } from './branch-record.js'
-import { inParallel } from './in-parallel.js'
+import { inParallel } from '../in-parallel.js'
 
 /** Which lake branches there are, and which tables they changed: the tables tell. */
 export class BranchIndex {

@@ -9,7 +9,7 @@ import {
   type TableMetadata,
 } from '@phlo/ports'
 import { isRecord } from './branch-record.js'
-import { inParallel } from './in-parallel.js'
+import { inParallel } from '../in-parallel.js'
 import { publicationProperty } from './publication.js'
 
 /** Main's state of some tables, by their names; `undefined` where it has none. */

@@ -14,7 +14,7 @@ import {
 } from '@phlo/ports'
 import { refuseConflicts } from '../merge-plan.js'
 import { branchMerge } from './branch-merge.js'
-import { inParallel } from './in-parallel.js'
+import { inParallel } from '../in-parallel.js'
 import { tellPublication } from './publication.js'
 
 /** The merge of a lake branch into main, ready to be committed. */

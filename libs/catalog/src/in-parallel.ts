@@ -1,4 +1,4 @@
-/** Tables that are loaded at once. */
+/** Requests to a server that are under way at once. */
 const width = 8
 
 /** Like `Promise.all` over the items, with a few under way at once. */
