@@ -1,8 +1,9 @@
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals'
 import type { TableIdentifier } from '@phlo/ports'
+import { newTable, setProperty } from '@phlo/ports/testing'
 import { EmbeddedCatalog } from './embedded-catalog.js'
 import { CountingStore } from './testing/counting-store.js'
-import { newTable, setProperty, tableIn } from './testing/small-tables.js'
+import { tableIn } from './testing/small-tables.js'
 
 /** What operations cost, in objects read and put, never in time. */
 

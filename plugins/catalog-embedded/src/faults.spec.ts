@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals'
 import { type CatalogChange, formatIdentifier, isPhloError, PhloError, type PutCondition } from '@phlo/ports'
-import { MemoryObjectStore } from '@phlo/ports/testing'
+import { MemoryObjectStore, newTable, setProperty } from '@phlo/ports/testing'
 import { EmbeddedCatalog } from './embedded-catalog.js'
-import { newTable, setProperty, tableIn } from './testing/small-tables.js'
+import { tableIn } from './testing/small-tables.js'
 
 /** A store whose n-th put fails, or happens and is reported as failed. */
 class FaultyStore extends MemoryObjectStore {

@@ -6,9 +6,9 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterAll, expect, it } from '@jest/globals'
 import { type CommitInfo, mainBranch, type TableIdentifier } from '@phlo/ports'
+import { newTable } from '@phlo/ports/testing'
 import { LocalObjectStore } from '@phlo/storage-local'
 import { EmbeddedCatalog } from './embedded-catalog.js'
-import { newTable } from './testing/small-tables.js'
 
 const processes = 16
 const commits = 200

@@ -1,10 +1,10 @@
 import { expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { formatIdentifier, isPhloError, type MergeResult, type MergeStrategy } from '@phlo/ports'
-import { MemoryObjectStore } from '@phlo/ports/testing'
+import { MemoryObjectStore, newTable, setProperty } from '@phlo/ports/testing'
 import { EmbeddedCatalog } from './embedded-catalog.js'
 import { mergedTables, RefModel, type Tables } from './testing/ref-model.js'
-import { newTable, setProperty, tableIn } from './testing/small-tables.js'
+import { tableIn } from './testing/small-tables.js'
 
 const names = ['main', 'dev', 'test', 'v1']
 const tables = ['t0', 't1', 't2', 't3', 't4']

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { type CatalogChange, formatIdentifier, type LakeState, mainBranch, type ObjectInfo } from '@phlo/ports'
-import { MemoryObjectStore } from '@phlo/ports/testing'
+import { MemoryObjectStore, newTable, setProperty } from '@phlo/ports/testing'
 import { randomUUID } from 'node:crypto'
 import { EmbeddedCatalog } from './embedded-catalog.js'
+import { tableIn } from './testing/small-tables.js'
 
 let store: MemoryObjectStore
 let catalog: EmbeddedCatalog
@@ -12,31 +13,12 @@ beforeEach(async () => {
   await catalog.commit([{ kind: 'create-namespace', namespace: ['a'] }], { message: 'a' })
 })
 
-const identifier = (name: string) => ({ namespace: ['a'], name })
+const identifier = tableIn('a')
 
-function creation(name: string): CatalogChange {
-  return {
-    kind: 'table',
-    identifier: identifier(name),
-    requirements: [{ type: 'assert-create' }],
-    updates: [
-      { action: 'assign-uuid', uuid: randomUUID() },
-      { action: 'upgrade-format-version', 'format-version': 2 },
-      { action: 'set-location', location: catalog.newTableLocation(identifier(name)) },
-      { action: 'add-schema', schema: { type: 'struct', 'schema-id': 0, fields: [] } },
-      { action: 'set-current-schema', 'schema-id': -1 },
-      { action: 'add-spec', spec: { 'spec-id': 0, fields: [] } },
-      { action: 'set-default-spec', 'spec-id': -1 },
-      { action: 'add-sort-order', 'sort-order': { 'order-id': 0, fields: [] } },
-      { action: 'set-default-sort-order', 'sort-order-id': -1 },
-    ],
-  }
-}
+const creation = (name: string): CatalogChange => newTable(catalog, identifier(name))
 
 async function touch(name: string, ref: string = mainBranch): Promise<string> {
-  const updates = [{ action: 'set-properties', updates: { touched: randomUUID() } }] as const
-  const change = { kind: 'table', identifier: identifier(name), requirements: [], updates } as const
-  await catalog.commit([change], { ref, message: `touch ${name}` })
+  await catalog.commit([setProperty(identifier(name), 'touched', randomUUID())], { ref, message: `touch ${name}` })
   return location(name, ref)
 }
 

@@ -51,7 +51,7 @@ export const schema = {
 } as const
 
 /** The change that makes a small table without data. */
-export function creation(catalog: Catalog, identifier: TableIdentifier): CatalogChange {
+export function newTable(catalog: Catalog, identifier: TableIdentifier): CatalogChange {
   const updates: TableUpdate[] = [
     { action: 'assign-uuid', uuid: randomUUID() },
     { action: 'upgrade-format-version', 'format-version': 2 },
@@ -67,7 +67,7 @@ export function creation(catalog: Catalog, identifier: TableIdentifier): Catalog
 }
 
 /** The change that sets a property, whatever the table's state. */
-export function property(identifier: TableIdentifier, key: string, value: string): CatalogChange {
+export function setProperty(identifier: TableIdentifier, key: string, value: string): CatalogChange {
   return {
     kind: 'table',
     identifier,

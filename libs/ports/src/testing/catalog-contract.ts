@@ -4,10 +4,10 @@ import type { CatalogChange } from '../catalog-change.js'
 import type { TableRequirement } from '../iceberg-model.js'
 import {
   type CatalogFixture,
-  creation,
+  newTable,
   namespaceOf,
   propertiesOf,
-  property,
+  setProperty,
   propertyOf,
   seed,
   table,
@@ -34,7 +34,7 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
       await catalog.commit([{ kind: 'create-namespace', namespace: ['a'], properties: { owner: 'me' } }], {
         message: 'ns',
       })
-      const { tables } = await catalog.commit([creation(catalog, table('a.t'))], { message: 'table' })
+      const { tables } = await catalog.commit([newTable(catalog, table('a.t'))], { message: 'table' })
       const loaded = await catalog.loadTable(table('a.t'))
       assert.deepEqual(loaded, tables[0])
       assert.deepEqual(
@@ -57,7 +57,7 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
       if (!catalog.supports.nestedNamespaces) return
       await seed(catalog, [namespaceOf('a'), namespaceOf('a', 'b'), namespaceOf('b')])
       for (const text of ['b.x', 'a.z', 'a.y', 'a.b.x'])
-        await catalog.commit([creation(catalog, table(text))], { message: text })
+        await catalog.commit([newTable(catalog, table(text))], { message: text })
       assert.deepEqual(await tableNames(catalog, { namespace: ['a'] }), ['a.y', 'a.z'])
       assert.deepEqual(await tableNames(catalog, { namespace: ['a', 'b'] }), ['a.b.x'])
       assert.deepEqual((await tableNames(catalog)).sort(), ['a.b.x', 'a.y', 'a.z', 'b.x'])
@@ -69,20 +69,20 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
 
     using('refuses what is not there or already there', async (catalog) => {
       await assert.rejects(
-        catalog.commit([creation(catalog, table('none.t'))], { message: '' }),
+        catalog.commit([newTable(catalog, table('none.t'))], { message: '' }),
         withCode('PHLO_NAMESPACE_NOT_FOUND'),
       )
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
       await assert.rejects(
         catalog.commit([{ kind: 'create-namespace', namespace: ['a'] }], { message: '' }),
         withCode('PHLO_NAMESPACE_EXISTS'),
       )
       await assert.rejects(
-        catalog.commit([creation(catalog, table('a.t'))], { message: '' }),
+        catalog.commit([newTable(catalog, table('a.t'))], { message: '' }),
         withCode('PHLO_TABLE_EXISTS'),
       )
       await assert.rejects(
-        catalog.commit([property(table('a.none'), 'k', 'v')], { message: '' }),
+        catalog.commit([setProperty(table('a.none'), 'k', 'v')], { message: '' }),
         withCode('PHLO_TABLE_NOT_FOUND'),
       )
       await assert.rejects(
@@ -100,7 +100,7 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
     })
 
     using('takes in a table that exists, by its metadata file', async (catalog) => {
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
       const { metadata, metadataLocation } = (await catalog.loadTable(table('a.t'))) ?? assert.fail()
       const register = (text: string, location = metadataLocation) =>
         catalog.commit([{ kind: 'register-table', identifier: table(text), metadataLocation: location }], {
@@ -113,12 +113,12 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
       const { tables } = await register('a.again')
       assert.deepEqual(tables, [{ identifier: table('a.again'), metadata, metadataLocation }])
       assert.deepEqual(await catalog.loadTable(table('a.again')), tables[0])
-      await catalog.commit([property(table('a.again'), 'k', 'v')], { message: '' })
+      await catalog.commit([setProperty(table('a.again'), 'k', 'v')], { message: '' })
       assert.equal(await propertyOf(catalog, table('a.again'), 'k'), 'v')
     })
 
     using('drops tables and then their namespace', async (catalog) => {
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
       await catalog.commit([{ kind: 'drop-table', identifier: table('a.t') }], { message: '' })
       assert.equal(await catalog.loadTable(table('a.t')), undefined)
       await catalog.commit([{ kind: 'drop-namespace', namespace: ['a'] }], { message: '' })
@@ -126,9 +126,9 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
     })
 
     using('applies updates and keeps the log of metadata files', async (catalog) => {
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
       const before = await catalog.loadTable(table('a.t'))
-      await catalog.commit([property(table('a.t'), 'k', 'v')], { message: '' })
+      await catalog.commit([setProperty(table('a.t'), 'k', 'v')], { message: '' })
       const after = await catalog.loadTable(table('a.t'))
       assert.equal(after?.metadata.properties?.['k'], 'v')
       assert.notEqual(after?.metadataLocation, before?.metadataLocation)
@@ -136,7 +136,7 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
     })
 
     using('refuses a commit whose requirement does not hold, and changes nothing', async (catalog) => {
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
       const wrong: CatalogChange = {
         kind: 'table',
         identifier: table('a.t'),
@@ -149,13 +149,13 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
 
     using('changes several tables in one commit, all or none', async (catalog) => {
       if (!catalog.supports.multiTableCommit) return
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.x')), creation(catalog, table('a.y'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.x')), newTable(catalog, table('a.y'))])
       await assert.rejects(
-        catalog.commit([property(table('a.x'), 'k', '1'), property(table('a.none'), 'k', '1')], { message: '' }),
+        catalog.commit([setProperty(table('a.x'), 'k', '1'), setProperty(table('a.none'), 'k', '1')], { message: '' }),
         withCode('PHLO_TABLE_NOT_FOUND'),
       )
       assert.equal(await propertyOf(catalog, table('a.x'), 'k'), undefined)
-      await catalog.commit([property(table('a.x'), 'k', '1'), property(table('a.y'), 'k', '1')], { message: '' })
+      await catalog.commit([setProperty(table('a.x'), 'k', '1'), setProperty(table('a.y'), 'k', '1')], { message: '' })
       assert.deepEqual(
         [await propertyOf(catalog, table('a.x'), 'k'), await propertyOf(catalog, table('a.y'), 'k')],
         ['1', '1'],
@@ -164,10 +164,10 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
 
     using('shows its state to a second client', async (catalog) => {
       if (!fixture.reopen) return
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
       const other = await fixture.reopen(catalog)
       try {
-        await other.commit([property(table('a.t'), 'k', 'v')], { message: '' })
+        await other.commit([setProperty(table('a.t'), 'k', 'v')], { message: '' })
         assert.equal(await propertyOf(catalog, table('a.t'), 'k'), 'v')
       } finally {
         await other.close()
@@ -177,7 +177,7 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
     using('keeps names with spaces, dots, quotes and letters of all kinds apart', async (catalog) => {
       await seed(catalog, [namespaceOf('my ns')])
       for (const own of ['a b', 'é', '表', "it's", 'UPPER', 'upper']) {
-        await catalog.commit([creation(catalog, { namespace: ['my ns'], name: own })], { message: '' })
+        await catalog.commit([newTable(catalog, { namespace: ['my ns'], name: own })], { message: '' })
         assert.ok(await catalog.loadTable({ namespace: ['my ns'], name: own }), own)
       }
       assert.equal((await catalog.listTables()).length, 6)
@@ -211,12 +211,12 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
     using('renames a table within and across namespaces, and refuses names that are taken', async (catalog) => {
       const rename = (from: string, to: string) =>
         catalog.commit([{ kind: 'rename-table', identifier: table(from), to: table(to) }], { message: '' })
-      await seed(catalog, [namespaceOf('a'), namespaceOf('b'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), namespaceOf('b'), newTable(catalog, table('a.t'))])
       if (!catalog.supports.renames) {
         await assert.rejects(rename('a.t', 'b.t'), withCode('PHLO_UNSUPPORTED'))
         return
       }
-      await seed(catalog, [creation(catalog, table('a.other'))])
+      await seed(catalog, [newTable(catalog, table('a.other'))])
       const before = (await catalog.loadTable(table('a.t'))) ?? assert.fail()
       const { tables } = await rename('a.t', 'b.u')
       assert.deepEqual(
@@ -230,12 +230,12 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
       await assert.rejects(rename('b.u', 'a.other'), withCode('PHLO_TABLE_EXISTS'))
       await assert.rejects(rename('a.t', 'a.v'), withCode('PHLO_TABLE_NOT_FOUND'))
       await assert.rejects(rename('b.u', 'none.u'), withCode('PHLO_NAMESPACE_NOT_FOUND'))
-      await catalog.commit([property(table('b.u'), 'k', 'v')], { message: '' })
+      await catalog.commit([setProperty(table('b.u'), 'k', 'v')], { message: '' })
       assert.equal(await propertyOf(catalog, table('b.u'), 'k'), 'v')
     })
 
     using('refuses every requirement that does not hold, with nothing changed', async (catalog) => {
-      await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+      await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
       const requirements: TableRequirement[] = [
         { type: 'assert-table-uuid', uuid: randomUUID() },
         { type: 'assert-ref-snapshot-id', ref: 'main', 'snapshot-id': 7n },
@@ -246,7 +246,7 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
         { type: 'assert-default-sort-order-id', 'default-sort-order-id': 9 },
       ]
       for (const requirement of requirements) {
-        const change = { ...property(table('a.t'), 'k', 'v'), requirements: [requirement] } as CatalogChange
+        const change = { ...setProperty(table('a.t'), 'k', 'v'), requirements: [requirement] } as CatalogChange
         await assert.rejects(
           catalog.commit([change], { message: '' }),
           withCode('PHLO_COMMIT_CONFLICT'),
@@ -261,10 +261,10 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
       await catalog.commit(
         [
           { kind: 'create-namespace', namespace: ['a'] },
-          creation(catalog, table('a.t')),
-          property(table('a.t'), 'k', '1'),
-          property(table('a.t'), 'l', '2'),
-          creation(catalog, table('a.gone')),
+          newTable(catalog, table('a.t')),
+          setProperty(table('a.t'), 'k', '1'),
+          setProperty(table('a.t'), 'l', '2'),
+          newTable(catalog, table('a.gone')),
           { kind: 'drop-table', identifier: table('a.gone') },
         ],
         { message: '' },
@@ -274,7 +274,7 @@ export function catalogContract(name: string, fixture: CatalogFixture, runner: T
         ['1', '2'],
       )
       await assert.rejects(
-        catalog.commit([property(table('a.t'), 'k', '3'), { kind: 'create-namespace', namespace: ['a'] }], {
+        catalog.commit([setProperty(table('a.t'), 'k', '3'), { kind: 'create-namespace', namespace: ['a'] }], {
           message: '',
         }),
         withCode('PHLO_NAMESPACE_EXISTS'),

@@ -1,14 +1,23 @@
 import assert from 'node:assert/strict'
 import type { CatalogChange } from '../catalog-change.js'
 import { isPhloError } from '../errors.js'
-import { creation, namespaceOf, property, propertyOf, schema, seed, table, type UsingCatalog } from './catalog-cases.js'
+import {
+  newTable,
+  namespaceOf,
+  setProperty,
+  propertyOf,
+  schema,
+  seed,
+  table,
+  type UsingCatalog,
+} from './catalog-cases.js'
 
 /** Commits that meet each other. */
 export function catalogRaceCases(using: UsingCatalog): void {
   using('lets exactly one of many racing creators win', async (catalog) => {
     await seed(catalog, [namespaceOf('a')])
     const results = await Promise.allSettled(
-      Array.from({ length: 8 }, () => catalog.commit([creation(catalog, table('a.t'))], { message: '' })),
+      Array.from({ length: 8 }, () => catalog.commit([newTable(catalog, table('a.t'))], { message: '' })),
     )
     const lost = results.filter((result) => result.status === 'rejected')
     assert.equal(lost.length, 7)
@@ -17,7 +26,7 @@ export function catalogRaceCases(using: UsingCatalog): void {
   })
 
   using('lets exactly one of many racing commits on one state win', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     const attempt = (index: number): CatalogChange => ({
       kind: 'table',
       identifier: table('a.t'),
@@ -46,9 +55,9 @@ export function catalogRaceCases(using: UsingCatalog): void {
 
   using('loses no racing commit to different tables', async (catalog) => {
     const tables = Array.from({ length: 6 }, (_, index) => table(`a.t${index}`))
-    await seed(catalog, [namespaceOf('a'), ...tables.map((identifier) => creation(catalog, identifier))])
+    await seed(catalog, [namespaceOf('a'), ...tables.map((identifier) => newTable(catalog, identifier))])
     await Promise.all(
-      tables.map((identifier) => catalog.commit([property(identifier, 'k', identifier.name)], { message: '' })),
+      tables.map((identifier) => catalog.commit([setProperty(identifier, 'k', identifier.name)], { message: '' })),
     )
     const values = await Promise.all(tables.map((identifier) => propertyOf(catalog, identifier, 'k')))
     assert.deepEqual(

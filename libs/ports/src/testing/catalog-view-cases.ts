@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import {
-  creation,
+  newTable,
   namespaceOf,
   queriesOf,
   queryOf,
@@ -53,7 +53,7 @@ export function catalogViewCases(using: UsingCatalog): void {
     await seed(catalog, [
       namespaceOf('a'),
       namespaceOf('b'),
-      creation(catalog, table('a.t')),
+      newTable(catalog, table('a.t')),
       viewCreation(catalog, table('a.z'), 'select 1'),
       viewCreation(catalog, table('a.y'), 'select 1'),
       viewCreation(catalog, table('b.x'), 'select 1'),
@@ -68,14 +68,14 @@ export function catalogViewCases(using: UsingCatalog): void {
   withViews('refuses views that are not there or already there, and names that tables have', async (catalog) => {
     await seed(catalog, [
       namespaceOf('a'),
-      creation(catalog, table('a.t')),
+      newTable(catalog, table('a.t')),
       viewCreation(catalog, table('a.v'), 'select 1'),
     ])
     const refused = async (change: Parameters<typeof catalog.commit>[0][number], code: string) =>
       assert.rejects(catalog.commit([change], { message: '' }), withCode(code))
     await refused(viewCreation(catalog, table('a.v'), 'select 2'), 'PHLO_VIEW_EXISTS')
     await refused(viewCreation(catalog, table('a.t'), 'select 2'), 'PHLO_TABLE_EXISTS')
-    await refused(creation(catalog, table('a.v')), 'PHLO_VIEW_EXISTS')
+    await refused(newTable(catalog, table('a.v')), 'PHLO_VIEW_EXISTS')
     await refused(viewCreation(catalog, table('none.v'), 'select 2'), 'PHLO_NAMESPACE_NOT_FOUND')
     await refused(viewReplacement(table('a.none'), 'select 2'), 'PHLO_VIEW_NOT_FOUND')
     await refused(viewReplacement(table('a.t'), 'select 2'), 'PHLO_VIEW_NOT_FOUND')
@@ -96,7 +96,7 @@ export function catalogViewCases(using: UsingCatalog): void {
     await seed(catalog, [
       namespaceOf('a'),
       namespaceOf('b'),
-      creation(catalog, table('a.t')),
+      newTable(catalog, table('a.t')),
       viewCreation(catalog, table('a.v'), 'select 1'),
     ])
     const rename = (from: string, to: string) =>

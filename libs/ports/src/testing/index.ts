@@ -1,4 +1,4 @@
-export type { CatalogFixture } from './catalog-cases.js'
+export { type CatalogFixture, newTable, setProperty } from './catalog-cases.js'
 export { catalogContract } from './catalog-contract.js'
 export {
   type CheckCase,

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { isPhloError } from '../errors.js'
 import type { VersionedCatalog } from '../versioned-catalog.js'
 import {
-  creation,
+  newTable,
   namespaceOf,
   propertiesOf,
-  property,
+  setProperty,
   propertyOf,
   queryOf,
   seed,
@@ -20,11 +20,11 @@ import {
 /** Merges, cherry-picks and reverts. */
 export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   using('merges a branch in one commit that its history shows', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     const before = await catalog.getRef('main')
     await catalog.createRef('dev')
-    await catalog.commit([property(table('a.t'), 'k', '1')], { message: 'one', ref: 'dev' })
-    await catalog.commit([creation(catalog, table('a.u'))], { message: 'two', ref: 'dev' })
+    await catalog.commit([setProperty(table('a.t'), 'k', '1')], { message: 'one', ref: 'dev' })
+    await catalog.commit([newTable(catalog, table('a.u'))], { message: 'two', ref: 'dev' })
     const dry = await catalog.merge('dev', 'main', { dryRun: true })
     const expected = [
       { identifier: table('a.t'), change: 'changed', outcome: 'taken' },
@@ -49,10 +49,10 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('merges what different tables got on both sides', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.x')), creation(catalog, table('a.y'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.x')), newTable(catalog, table('a.y'))])
     await catalog.createRef('dev')
-    await catalog.commit([property(table('a.x'), 'k', 'dev')], { message: '', ref: 'dev' })
-    await catalog.commit([property(table('a.y'), 'k', 'main')], { message: '' })
+    await catalog.commit([setProperty(table('a.x'), 'k', 'dev')], { message: '', ref: 'dev' })
+    await catalog.commit([setProperty(table('a.y'), 'k', 'main')], { message: '' })
     await catalog.merge('dev', 'main')
     assert.deepEqual(
       [await propertyOf(catalog, table('a.x'), 'k'), await propertyOf(catalog, table('a.y'), 'k')],
@@ -61,10 +61,10 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('refuses to merge when both sides changed a table, and says which', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.x')), creation(catalog, table('a.y'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.x')), newTable(catalog, table('a.y'))])
     await catalog.createRef('dev')
-    await seed(catalog, [property(table('a.x'), 'k', 'dev'), property(table('a.y'), 'k', 'dev')], 'dev')
-    await catalog.commit([property(table('a.x'), 'k', 'main')], { message: '' })
+    await seed(catalog, [setProperty(table('a.x'), 'k', 'dev'), setProperty(table('a.y'), 'k', 'dev')], 'dev')
+    await catalog.commit([setProperty(table('a.x'), 'k', 'main')], { message: '' })
     const before = await catalog.getRef('main')
     assert.deepEqual(
       (await catalog.merge('dev', 'main', { dryRun: true })).tables
@@ -82,17 +82,17 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
 
   using('merges nothing twice', async (catalog) => {
     await catalog.createRef('dev')
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))], 'dev')
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))], 'dev')
     const first = await catalog.merge('dev', 'main')
     const second = await catalog.merge('dev', 'main')
     assert.deepEqual([second.commit, second.tables], [first.commit, []])
   })
 
   using('goes on merging a branch that lives on', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     await catalog.createRef('dev')
     for (const round of ['1', '2', '3']) {
-      await catalog.commit([property(table('a.t'), 'k', round)], { message: '', ref: 'dev' })
+      await catalog.commit([setProperty(table('a.t'), 'k', round)], { message: '', ref: 'dev' })
       await catalog.merge('dev', 'main')
       assert.equal(await propertyOf(catalog, table('a.t'), 'k'), round)
     }
@@ -110,10 +110,10 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('moves the target to the source’s own commit where it did not move since', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     const base = await catalog.getRef('main')
     await catalog.createRef('dev')
-    const head = await seed(catalog, [property(table('a.t'), 'k', '1')], 'dev')
+    const head = await seed(catalog, [setProperty(table('a.t'), 'k', '1')], 'dev')
     const result = await catalog.merge('dev', 'main', { message: 'forward', author: 'ann' })
     assert.deepEqual(result, {
       commit: head,
@@ -132,10 +132,10 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('makes a commit of the merge where it is told to', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     const before = await catalog.getRef('main')
     await catalog.createRef('dev')
-    const head = await seed(catalog, [property(table('a.t'), 'k', '1')], 'dev')
+    const head = await seed(catalog, [setProperty(table('a.t'), 'k', '1')], 'dev')
     const result = await catalog.merge('dev', 'main', { message: 'publish', fastForward: false })
     assert.deepEqual([result.fastForward, result.commit !== head], [false, true])
     for await (const { id, message, parents } of catalog.log('main')) {
@@ -147,17 +147,17 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
 
   using('takes the side that a strategy names, for all tables or for one', async (catalog) => {
     const tables = ['a.x', 'a.y', 'a.z'].map(table)
-    await seed(catalog, [namespaceOf('a'), ...tables.map((identifier) => creation(catalog, identifier))])
+    await seed(catalog, [namespaceOf('a'), ...tables.map((identifier) => newTable(catalog, identifier))])
     const original = (await catalog.getRef('main'))?.commit ?? ''
     await catalog.createRef('dev')
     await seed(
       catalog,
-      tables.map((identifier) => property(identifier, 'k', 'dev')),
+      tables.map((identifier) => setProperty(identifier, 'k', 'dev')),
       'dev',
     )
     await seed(
       catalog,
-      tables.slice(0, 2).map((identifier) => property(identifier, 'k', 'main')),
+      tables.slice(0, 2).map((identifier) => setProperty(identifier, 'k', 'main')),
     )
     const onMain = (await catalog.getRef('main'))?.commit ?? ''
     const merged = async (options: Parameters<typeof catalog.merge>[2]) => {
@@ -187,10 +187,10 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('tells a table that one side dropped and the other changed as a conflict, whichever side', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.x')), creation(catalog, table('a.y'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.x')), newTable(catalog, table('a.y'))])
     await catalog.createRef('dev')
-    await seed(catalog, [{ kind: 'drop-table', identifier: table('a.x') }, property(table('a.y'), 'k', 'v')], 'dev')
-    await seed(catalog, [property(table('a.x'), 'k', 'v'), { kind: 'drop-table', identifier: table('a.y') }])
+    await seed(catalog, [{ kind: 'drop-table', identifier: table('a.x') }, setProperty(table('a.y'), 'k', 'v')], 'dev')
+    await seed(catalog, [setProperty(table('a.x'), 'k', 'v'), { kind: 'drop-table', identifier: table('a.y') }])
     const { tables } = await catalog.merge('dev', 'main', { dryRun: true })
     assert.deepEqual(
       tables.map(({ identifier, change, outcome, reason }) => [identifier.name, change, outcome, typeof reason]),
@@ -204,10 +204,10 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('does the source’s change of a table again on the target’s, where the two go together', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t')), creation(catalog, table('a.u'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t')), newTable(catalog, table('a.u'))])
     await catalog.createRef('dev')
-    await seed(catalog, [property(table('a.t'), 'dev', '1'), property(table('a.u'), 'k', 'dev')], 'dev')
-    await seed(catalog, [property(table('a.t'), 'main', '1')])
+    await seed(catalog, [setProperty(table('a.t'), 'dev', '1'), setProperty(table('a.u'), 'k', 'dev')], 'dev')
+    await seed(catalog, [setProperty(table('a.t'), 'main', '1')])
     const before = await catalog.loadTable(table('a.t'))
     const dry = await catalog.merge('dev', 'main', { dryRun: true })
     assert.deepEqual(await catalog.loadTable(table('a.t')), before)
@@ -226,7 +226,7 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('takes what both sides did alike as done', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.x')), creation(catalog, table('a.y'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.x')), newTable(catalog, table('a.y'))])
     await catalog.createRef('dev')
     await seed(catalog, [{ kind: 'drop-table', identifier: table('a.x') }, namespaceOf('b')], 'dev')
     await seed(catalog, [{ kind: 'drop-table', identifier: table('a.x') }, namespaceOf('b')])
@@ -264,8 +264,8 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   using('leaves no table without its namespace', async (catalog) => {
     await seed(catalog, [namespaceOf('a'), namespaceOf('b')])
     await catalog.createRef('dev')
-    await seed(catalog, [creation(catalog, table('a.t')), { kind: 'drop-namespace', namespace: ['b'] }], 'dev')
-    await seed(catalog, [{ kind: 'drop-namespace', namespace: ['a'] }, creation(catalog, table('b.t'))])
+    await seed(catalog, [newTable(catalog, table('a.t')), { kind: 'drop-namespace', namespace: ['b'] }], 'dev')
+    await seed(catalog, [{ kind: 'drop-namespace', namespace: ['a'] }, newTable(catalog, table('b.t'))])
     for (const strategy of ['fail', 'theirs', 'rebase'] as const) {
       const { tables, namespaces } = await catalog.merge('dev', 'main', { dryRun: true, strategy })
       assert.deepEqual(
@@ -310,7 +310,7 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
 
   using('names a table that each side gave another name', async (catalog) => {
     if (!catalog.supports.renames) return
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     await catalog.createRef('dev')
     await seed(catalog, [{ kind: 'rename-table', identifier: table('a.t'), to: table('a.dev') }], 'dev')
     await seed(catalog, [{ kind: 'rename-table', identifier: table('a.t'), to: table('a.main') }])
@@ -329,10 +329,10 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('picks one commit of a branch into another', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t')), creation(catalog, table('a.u'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t')), newTable(catalog, table('a.u'))])
     await catalog.createRef('dev')
-    await seed(catalog, [property(table('a.t'), 'k', 'dev')], 'dev')
-    const { commit: picked = '' } = await catalog.commit([property(table('a.u'), 'k', 'dev')], {
+    await seed(catalog, [setProperty(table('a.t'), 'k', 'dev')], 'dev')
+    const { commit: picked = '' } = await catalog.commit([setProperty(table('a.u'), 'k', 'dev')], {
       message: 'the second',
       author: 'ann',
       ref: 'dev',
@@ -356,25 +356,25 @@ export function mergeCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('undoes one commit, and leaves what came after', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     const before = await catalog.loadTable(table('a.t'))
-    const bad = await seed(catalog, [property(table('a.t'), 'k', 'bad')])
-    await seed(catalog, [creation(catalog, table('a.later'))])
+    const bad = await seed(catalog, [setProperty(table('a.t'), 'k', 'bad')])
+    await seed(catalog, [newTable(catalog, table('a.later'))])
     const result = await catalog.revert(bad, 'main', { author: 'ann' })
     assert.deepEqual(result.tables, [{ identifier: table('a.t'), change: 'changed', outcome: 'taken' }])
     assert.equal(await propertyOf(catalog, table('a.t'), 'k'), undefined)
     assert.equal((await catalog.loadTable(table('a.t')))?.metadataLocation, before?.metadataLocation)
     assert.deepEqual(await tableNames(catalog), ['a.later', 'a.t'])
-    const made = await seed(catalog, [creation(catalog, table('a.made'))])
+    const made = await seed(catalog, [newTable(catalog, table('a.made'))])
     await catalog.revert(made, 'main')
     assert.deepEqual(await tableNames(catalog), ['a.later', 'a.t'])
     await assert.rejects(catalog.revert('none', 'main'), withCode('PHLO_REF_NOT_FOUND'))
   })
 
   using('refuses to undo what was changed since, unless told which side counts', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
-    const bad = await seed(catalog, [property(table('a.t'), 'k', 'bad')])
-    await seed(catalog, [property(table('a.t'), 'k', 'good')])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
+    const bad = await seed(catalog, [setProperty(table('a.t'), 'k', 'bad')])
+    await seed(catalog, [setProperty(table('a.t'), 'k', 'good')])
     const before = await catalog.getRef('main')
     await assert.rejects(catalog.revert(bad, 'main'), withCode('PHLO_MERGE_CONFLICT'))
     assert.deepEqual(await catalog.getRef('main'), before)

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import type { VersionedCatalog } from '../versioned-catalog.js'
 import {
   type CatalogFixture,
-  creation,
+  newTable,
   namespaceOf,
-  property,
+  setProperty,
   propertyOf,
   seed,
   table,
@@ -60,10 +60,10 @@ function refCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('isolates a branch from main and main from a branch', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     await catalog.createRef('dev')
-    await seed(catalog, [property(table('a.t'), 'on', 'dev'), creation(catalog, table('a.new'))], 'dev')
-    await catalog.commit([property(table('a.t'), 'on', 'main')], { message: '' })
+    await seed(catalog, [setProperty(table('a.t'), 'on', 'dev'), newTable(catalog, table('a.new'))], 'dev')
+    await catalog.commit([setProperty(table('a.t'), 'on', 'main')], { message: '' })
     assert.deepEqual(
       [await propertyOf(catalog, table('a.t'), 'on'), await propertyOf(catalog, table('a.t'), 'on', 'dev')],
       ['main', 'dev'],
@@ -88,20 +88,20 @@ function refCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('reads at a tag and at a commit, and commits to neither', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
-    const { commit } = await catalog.commit([property(table('a.t'), 'k', '1')], { message: '' })
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
+    const { commit } = await catalog.commit([setProperty(table('a.t'), 'k', '1')], { message: '' })
     await catalog.createRef('v1', { type: 'tag' })
-    await catalog.commit([property(table('a.t'), 'k', '2')], { message: '' })
+    await catalog.commit([setProperty(table('a.t'), 'k', '2')], { message: '' })
     assert.deepEqual(
       await Promise.all(['v1', commit as string, 'main'].map((ref) => propertyOf(catalog, table('a.t'), 'k', ref))),
       ['1', '1', '2'],
     )
     await assert.rejects(
-      catalog.commit([property(table('a.t'), 'k', '3')], { message: '', ref: 'v1' }),
+      catalog.commit([setProperty(table('a.t'), 'k', '3')], { message: '', ref: 'v1' }),
       withCode('PHLO_REF_INVALID'),
     )
     await assert.rejects(
-      catalog.commit([property(table('a.t'), 'k', '3')], { message: '', ref: 'none' }),
+      catalog.commit([setProperty(table('a.t'), 'k', '3')], { message: '', ref: 'none' }),
       withCode('PHLO_REF_NOT_FOUND'),
     )
     await assert.rejects(catalog.loadTable(table('a.t'), { ref: 'none' }), withCode('PHLO_REF_NOT_FOUND'))
@@ -211,11 +211,11 @@ function refCases(using: UsingCatalog<VersionedCatalog>): void {
 /** Commits, their order and where refs stood. */
 function historyCases(using: UsingCatalog<VersionedCatalog>): void {
   using('tells the states that a ref leads to, and those of its past since a time', async (catalog) => {
-    await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t')), creation(catalog, table('a.u'))])
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t')), newTable(catalog, table('a.u'))])
     const location = async (name: string) => (await catalog.loadTable(table(name)))?.metadataLocation
     const [first, dropped] = [await location('a.t'), await location('a.u')]
     const since = await moment()
-    await catalog.commit([property(table('a.t'), 'k', '1')], { message: 'change' })
+    await catalog.commit([setProperty(table('a.t'), 'k', '1')], { message: 'change' })
     await catalog.commit([{ kind: 'drop-table', identifier: table('a.u') }], { message: 'drop' })
     const locations = async (options?: { since: Date }) =>
       (await take(catalog.states('main', options))).map(({ metadataLocation, current }) => [metadataLocation, current])
@@ -232,8 +232,8 @@ function historyCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('commits on top of a commit, on no branch', async (catalog) => {
-    const base = await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
-    const changes = [property(table('a.t'), 'k', 'detached')]
+    const base = await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
+    const changes = [setProperty(table('a.t'), 'k', 'detached')]
     if (!catalog.supports.detachedCommits) {
       await assert.rejects(catalog.commit(changes, { message: '', ref: base }), withCode('PHLO_UNSUPPORTED'))
       return
@@ -246,7 +246,7 @@ function historyCases(using: UsingCatalog<VersionedCatalog>): void {
       [await propertyOf(catalog, table('a.t'), 'k'), await propertyOf(catalog, table('a.t'), 'k', commit)],
       [undefined, 'detached'],
     )
-    const next = await catalog.commit([property(table('a.t'), 'l', 'more')], { message: 'further', ref: commit })
+    const next = await catalog.commit([setProperty(table('a.t'), 'l', 'more')], { message: 'further', ref: commit })
     assert.deepEqual(
       (await take(catalog.log(next.commit ?? '', { limit: 3 }))).map(({ id }) => id),
       [next.commit, commit, base],
@@ -274,10 +274,10 @@ function historyCases(using: UsingCatalog<VersionedCatalog>): void {
 
   using('tells which commits changed a table', async (catalog) => {
     await seed(catalog, [namespaceOf('a')])
-    const made = await seed(catalog, [creation(catalog, table('a.t'))])
-    await seed(catalog, [creation(catalog, table('a.u'))])
-    const changed = await seed(catalog, [property(table('a.t'), 'k', 'v')])
-    await seed(catalog, [property(table('a.u'), 'k', 'v')])
+    const made = await seed(catalog, [newTable(catalog, table('a.t'))])
+    await seed(catalog, [newTable(catalog, table('a.u'))])
+    const changed = await seed(catalog, [setProperty(table('a.t'), 'k', 'v')])
+    await seed(catalog, [setProperty(table('a.u'), 'k', 'v')])
     const dropped = await seed(catalog, [{ kind: 'drop-table', identifier: table('a.t') }])
     const found = await take(catalog.log('main', { table: table('a.t') }))
     assert.deepEqual(
@@ -296,9 +296,9 @@ function historyCases(using: UsingCatalog<VersionedCatalog>): void {
     await seed(catalog, [
       { kind: 'create-namespace', namespace: ['a'], properties: { k: '1' } },
       namespaceOf('gone'),
-      creation(catalog, table('a.x')),
-      creation(catalog, table('a.y')),
-      creation(catalog, table('a.z')),
+      newTable(catalog, table('a.x')),
+      newTable(catalog, table('a.y')),
+      newTable(catalog, table('a.z')),
     ])
     await catalog.createRef('dev')
     await seed(
@@ -307,9 +307,9 @@ function historyCases(using: UsingCatalog<VersionedCatalog>): void {
         { kind: 'set-namespace-properties', namespace: ['a'], set: { k: '2' } },
         { kind: 'drop-namespace', namespace: ['gone'] },
         namespaceOf('new'),
-        property(table('a.x'), 'k', 'v'),
+        setProperty(table('a.x'), 'k', 'v'),
         { kind: 'drop-table', identifier: table('a.y') },
-        creation(catalog, table('a.new')),
+        newTable(catalog, table('a.new')),
       ],
       'dev',
     )
@@ -369,9 +369,9 @@ function historyCases(using: UsingCatalog<VersionedCatalog>): void {
   })
 
   using('finds the commit at which a branch stood, also after a merge of older commits', async (catalog) => {
-    const before = await seed(catalog, [namespaceOf('a'), creation(catalog, table('a.t'))])
+    const before = await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
     await catalog.createRef('dev')
-    await seed(catalog, [property(table('a.t'), 'k', 'v')], 'dev')
+    await seed(catalog, [setProperty(table('a.t'), 'k', 'v')], 'dev')
     const between = await moment()
     await catalog.merge('dev', 'main', { fastForward: catalog.supports.reflog })
     assert.equal(await catalog.commitAt('main', between), before)

@@ -3,9 +3,10 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { expect } from '@jest/globals'
 import { type CatalogChange, type CommitInfo, mainBranch, type ReflogEntry } from '@phlo/ports'
+import { newTable } from '@phlo/ports/testing'
 import type { EmbeddedCatalog } from '../embedded-catalog.js'
 import { type Operation, violations } from './ref-history.js'
-import { newTable, tableIn } from './small-tables.js'
+import { tableIn } from './small-tables.js'
 
 const clients = 32
 const killed = 2
