@@ -1,6 +1,7 @@
 import type { ObjectInfo } from '@phlo/ports'
 import { type CollectionOptions, safetyAgeOf } from './collection-options.js'
 import type { Lake } from './lake.js'
+import { historicFolders } from './lake-history.js'
 import { ReachableLake } from './reachable-lake.js'
 import { sweptFolders } from './swept-folders.js'
 
@@ -69,7 +70,7 @@ export async function collectGarbage(
     done.deleted += await remove(batch.filter(({ key }) => !needed.files.reasonFor(key)))
     onProgress(done)
   }
-  for (const folder of await sweptFolders(lake, needed)) {
+  for (const folder of sweptFolders(lake, needed, await historicFolders(lake))) {
     for await (const batch of batches(store.list(folder), (info) => {
       done.examined++
       if (needed.files.reasonFor(info.key)) return false

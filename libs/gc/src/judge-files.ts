@@ -1,6 +1,7 @@
 import type { CollectionOptions } from './collection-options.js'
 import { safetyAgeOf } from './collection-options.js'
 import type { Lake } from './lake.js'
+import { addFolder, lakeHistory } from './lake-history.js'
 import { ReachableFiles, type FileReason } from './reachable-files.js'
 import { ReachableLake } from './reachable-lake.js'
 import { sweptFolders } from './swept-folders.js'
@@ -30,8 +31,8 @@ export async function* judgeFiles(lake: Lake, options: CollectionOptions): Async
   const young = now - safetyAgeOf(options)
   const needed = new ReachableLake(lake, options.retention, now)
   await needed.update()
-  const folders = await sweptFolders(lake, needed)
-  const past = await pastFiles(lake)
+  const { past, pastFolders } = await history(lake)
+  const folders = sweptFolders(lake, needed, pastFolders)
   const unnamed = await unnamedFiles(lake, folders, needed.files, past)
   for (const folder of folders) {
     for await (const { key, size, modified } of lake.store.list(folder)) {
@@ -51,14 +52,15 @@ function whyGone(key: string, past: ReachableFiles, unnamed: ReachableFiles) {
   return reason ? ({ why: 'unnamed', reason } as const) : ({ why: 'unused' } as const)
 }
 
-/** What the whole history of the refs leads to, as far as it is still there. */
-async function pastFiles({ catalog, store }: Lake): Promise<ReachableFiles> {
-  const files = new ReachableFiles(store)
-  for (const { name, commit } of await catalog.listRefs()) {
-    for await (const state of catalog.states(commit, { since: new Date(0) }))
-      await files.addState(name, { ...state, current: false })
+/** What the whole history of the refs leads to, as far as it is still there, and the folders of its tables. */
+async function history(lake: Lake): Promise<{ past: ReachableFiles; pastFolders: ReadonlySet<string> }> {
+  const past = new ReachableFiles(lake.store)
+  const pastFolders = new Set<string>()
+  for await (const { ref, state } of lakeHistory(lake)) {
+    addFolder(pastFolders, lake, state)
+    await past.addState(ref, { ...state, current: false })
   }
-  return files
+  return { past, pastFolders }
 }
 
 const metadataFile = /^(.*)\/metadata\/[^/]+\.metadata\.json(?:\.gz)?$/

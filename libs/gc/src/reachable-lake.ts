@@ -13,6 +13,8 @@ export class ReachableLake {
   private readonly now: number
   /** The commits at which the refs were looked at. */
   private readonly seen = new Map<string, string>()
+  /** The commits whose present states were followed. */
+  private readonly followed = new Set<string>()
 
   constructor(lake: Lake, retention: LakeRetention, now: number) {
     this.lake = lake
@@ -33,13 +35,20 @@ export class ReachableLake {
       const moved = refs.filter(({ name, commit }) => this.seen.get(name) !== commit)
       if (moved.length === 0) return
       // Present states first: the files of one must all be there, those of the past may have gone.
-      for (const ref of moved) await this.follow(ref, this.lake.catalog.states(ref.commit))
+      for (const ref of moved) await this.followPresent(ref)
       for (const ref of moved) {
         const since = new Date(this.now - historyOf(this.retention, ref.name))
         if (ref.type === 'branch') await this.followPast(ref, since)
         this.seen.set(ref.name, ref.commit)
       }
     }
+  }
+
+  /** Branches and tags at one commit have one present state. */
+  private async followPresent(ref: RefInfo): Promise<void> {
+    if (this.followed.has(ref.commit)) return
+    await this.follow(ref, this.lake.catalog.states(ref.commit))
+    this.followed.add(ref.commit)
   }
 
   /** By the branch's name, since its reflog leads to commits that it was moved away from. */
