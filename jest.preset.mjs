@@ -23,5 +23,5 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['@phlo/source', 'node', 'node-addons'] },
   reporters: ['default', fileURLToPath(new URL('./tools/jest-counts.mjs', import.meta.url))],
   setupFiles: [fileURLToPath(new URL('./tools/property-seed.mjs', import.meta.url))],
-  testTimeout: 60_000,
+  testTimeout: 300_000,
 }

@@ -4,5 +4,5 @@ export default {
   ...preset,
   displayName: '@phlo/interop',
   globalSetup: '<rootDir>/setup.mjs',
-  testTimeout: 180_000,
+  testTimeout: 600_000,
 }

@@ -33,7 +33,7 @@ beforeAll(async () => {
     await project.succeed(['branch', 'create', name])
     await project.succeed(['sql', '--ref', name, `UPDATE bronze.orders SET amount = amount + ${more} WHERE id = 1`])
   }
-}, 120_000)
+})
 
 afterAll(() => project.remove())
 
@@ -57,7 +57,7 @@ describe('branch merge', () => {
     const { code, stderr } = await project.phlo([...wanted, '--table', 'bronze.orders=all'])
     expect([code, stderr]).toEqual([2, expect.stringContaining('one of fail, ours, theirs, rebase')])
     expect(await commitOf('right')).toBe(before)
-  }, 120_000)
+  })
 
   it('takes the side that is chosen for a table, and by a fast-forward where only one side changed', async () => {
     await project.succeed(['branch', 'create', 'both', '--from', 'right'])
@@ -70,7 +70,7 @@ describe('branch merge', () => {
       fastForward: true,
       dryRun: false,
     })
-  }, 120_000)
+  })
 })
 
 describe('branch cherry-pick and revert', () => {
@@ -91,7 +91,7 @@ describe('branch cherry-pick and revert', () => {
       {},
     ])
     expect(await failure(['branch', 'cherry-pick', '0123abcd', 'picked'])).toMatchObject({ code: 'PHLO_REF_NOT_FOUND' })
-  }, 120_000)
+  })
 })
 
 describe('branch reset, protect and reflog', () => {
@@ -116,7 +116,7 @@ describe('branch reset, protect and reflog', () => {
     ])
     expect(await project.succeed(['branch', 'reflog', 'moving'])).toMatch(/ assign +[0-9a-f]{12} {2}[0-9a-f]{12} /)
     expect(await failure(['branch', 'reset', 'nothing', 'main'])).toMatchObject({ code: 'PHLO_REF_NOT_FOUND' })
-  }, 120_000)
+  })
 })
 
 describe('branch diff --rows', () => {
@@ -127,7 +127,7 @@ describe('branch diff --rows', () => {
       { table: 'bronze.orders', change: 'changed', columns: ['amount'], before: row, after: { ...row, amount: 11.5 } },
     ])
     expect(await project.succeed(wanted)).toMatch(/\nchanged .* 10\.5 → 11\.5/)
-  }, 120_000)
+  })
 })
 
 describe('table undrop', () => {
@@ -139,5 +139,5 @@ describe('table undrop', () => {
     expect(await project.succeed(back)).toMatch(/^bronze\.orders is back at slip, as it was at [0-9a-f]{12}\n$/)
     expect(await amounts('slip')).toEqual([10.5, 20, 5])
     expect(await failure(['table', 'undrop', 'bronze.never'])).toMatchObject({ code: 'PHLO_TABLE_NOT_FOUND' })
-  }, 120_000)
+  })
 })

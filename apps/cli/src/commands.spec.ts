@@ -25,7 +25,7 @@ beforeAll(async () => {
   between = new Date().toISOString()
   await project.write('orders.csv', mended.replace(',ada,5\n', ',ada,7\n'))
   await project.succeed(['run'])
-}, 120_000)
+})
 
 afterAll(() => Promise.all(projects.map((made) => made.remove())))
 
@@ -57,7 +57,7 @@ describe('query', () => {
       ],
       engine: expect.any(String),
     })
-  }, 60_000)
+  })
 
   it('prints a table, CSV, JSON and lines of JSON', async () => {
     expect(await project.succeed(['query', amounts])).toBe(
@@ -104,7 +104,7 @@ describe('query', () => {
     expect(await read('--ref', `@{${between}}`)).toEqual([{ amount: 35.5 }])
     expect(await read('--ref', `main@{${between}}`)).toEqual([{ amount: 35.5 }])
     expect(await read('--snapshot', `bronze.orders=${oldest}`)).toEqual([{ amount: 35.5 }])
-  }, 60_000)
+  })
 
   it('takes SQL from standard input', () => {
     const program = path.resolve(import.meta.dirname, '../bin/phlo.js')
@@ -143,7 +143,7 @@ describe('query', () => {
     }
     const { code } = await project.phlo(['query', "SELECT * FROM read_csv('/etc/passwd')"])
     expect(code).toBe(1)
-  }, 60_000)
+  })
 })
 
 describe('branch', () => {
@@ -160,7 +160,7 @@ describe('branch', () => {
     await project.succeed(['branch', 'delete', 'work'])
     expect(await failure(['branch', 'delete', 'work'])).toMatchObject({ code: 'PHLO_REF_NOT_FOUND' })
     expect(await failure(['branch', 'delete', 'main'])).toMatchObject({ code: 'PHLO_REF_INVALID' })
-  }, 60_000)
+  })
 
   it('shows what differs, and what was committed', async () => {
     const made = [{ id: expect.any(String), time: expect.any(String), operation: 'overwrite' }]
@@ -205,7 +205,7 @@ describe('branch', () => {
     await project.succeed(['branch', 'merge', 'mend', 'target'])
     expect(await json(['branch', 'diff', 'main', 'target'])).toMatchObject([{ table: 'bronze.orders' }])
     expect(await json(['branch', 'diff', 'mend', 'target'])).toEqual([])
-  }, 60_000)
+  })
 
   it('refuses a merge where both sides changed the same rows, and names the table', async () => {
     await project.succeed(['branch', 'create', 'left', '--from', 'main'])
@@ -220,7 +220,7 @@ describe('branch', () => {
       code: 'PHLO_MERGE_CONFLICT',
       message: expect.stringContaining('bronze.orders'),
     })
-  }, 60_000)
+  })
 })
 
 describe('table', () => {
@@ -254,7 +254,7 @@ describe('table', () => {
       code: 'PHLO_TABLE_NOT_FOUND',
       hint: expect.stringContaining('bronze.orders'),
     })
-  }, 60_000)
+  })
 })
 
 describe('runs', () => {
@@ -292,7 +292,7 @@ describe('config check and doctor', () => {
     const findings = (await json(['doctor'])) as { what: string; error?: unknown }[]
     expect(findings.map(({ what }) => what)).toEqual(['Node', 'storage', 'catalog', 'engine', 'state', 'project'])
     expect(findings.filter(({ error }) => error !== undefined)).toEqual([])
-  }, 60_000)
+  })
 
   it('name a wrong key, profile and plugin by line, with what is known and nearest', async () => {
     const wrong = await create({ ...shop, 'phlo.yaml': 'name: shop\nprofle: local\n' })
@@ -312,7 +312,7 @@ describe('config check and doctor', () => {
     expect(profile.stderr).toMatch(/no profile "prod"[\s\S]*local/)
     const byEnvironment = await project.phlo(['plan'], { env: { PHLO_PROFILE: 'prod' } })
     expect(byEnvironment.stderr).toMatch(/no profile "prod"/)
-  }, 60_000)
+  })
 
   it('never print a secret', async () => {
     const secret = 'hunter2-and-more'
@@ -327,7 +327,7 @@ describe('config check and doctor', () => {
       expect(code).not.toBe(0)
       expect(stdout + stderr).not.toContain(secret)
     }
-  }, 60_000)
+  })
 })
 
 describe('init', () => {
@@ -345,7 +345,7 @@ describe('init', () => {
     const again = await home.phlo(['init', 'fresh'])
     expect(again.code).toBe(1)
     expect(await readFile(path.join(fresh.dir, 'phlo.yaml'), 'utf8')).toBe(yaml)
-  }, 120_000)
+  })
 })
 
 describe('The program', () => {
@@ -360,7 +360,7 @@ describe('The program', () => {
     for (const command of ['run', 'plan', 'query', 'sql', 'branch create', 'branch merge', 'table rollback', 'init']) {
       expect(await project.succeed([...command.split(' '), '--help'])).toMatch(/Examples:\n {2}\$ phlo/)
     }
-  }, 60_000)
+  })
 
   it('uses colour only where it is wanted', async () => {
     const escape = String.fromCharCode(27)

@@ -115,7 +115,7 @@ beforeAll(async () => {
   duration = Date.now() - started
   after = await scene.content()
   writes = (await readFile(log, 'utf8')).trim().split('\n')
-}, 120_000)
+})
 
 afterAll(() => Promise.all(scenes.map(({ project }) => project.remove())))
 
@@ -173,14 +173,14 @@ describe('A run whose publishing meets a commit of somebody else', () => {
       expect(await rivalCommits(scene)).toBe(1)
       expect(await scene.content()).toEqual(after)
     })
-  }, 120_000)
+  })
 
   it('would lose it if puts were not conditional, which is what the test above guards', async () => {
     await inScenes(['once'], async (scene) => {
       await scene.project.phlo(['run'], { env: { FAULT_RIVAL: mainBranch, FAULT_PLAIN: '1' } })
       expect(await rivalCommits(scene)).toBe(0)
     })
-  }, 120_000)
+  })
 })
 
 /** So many of the items, each from another stretch of them. */

@@ -28,7 +28,7 @@ beforeAll(async () => {
     return { time: cell('datetime'), glucose: Number(cell('glucose')) }
   })
   await project.succeed(['run'])
-}, 180_000)
+})
 
 afterAll(() => project.remove())
 

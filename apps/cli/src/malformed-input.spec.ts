@@ -49,7 +49,7 @@ beforeAll(async () => {
   )
   await project.succeed(['run'])
   published = await lakeContent(project.dir)
-}, 120_000)
+})
 
 afterAll(() => project.remove())
 
@@ -248,7 +248,7 @@ it('stops every malformed input with an error of its own, publishes nothing and 
     expected.push({ asset, what, exit: 1, code, says: true, quarantined, mainAsBefore: true })
   }
   expect(seen).toEqual(expected)
-}, 300_000)
+})
 
 it('takes rows of a duplicate key once, the last one, and says how many', async () => {
   await project.write('in/rows.csv', 'id,day,amount\n1,2024-05-01,1\n2,2024-05-02,2\n1,2024-05-01,3\n')
@@ -257,7 +257,7 @@ it('takes rows of a duplicate key once, the last one, and says how many', async 
     '{"id":1,"day":"2024-05-01","amount":3}',
     '{"id":2,"day":"2024-05-02","amount":2}',
   ])
-}, 60_000)
+})
 
 it('reads CRLF lines with a last one in LF', async () => {
   await project.write('in/rows.csv', 'id,day,amount\r\n8,2024-05-01,1\r\n9,2024-05-02,2\n')
@@ -265,7 +265,7 @@ it('reads CRLF lines with a last one in LF', async () => {
   expect((await lakeContent(project.dir))['bronze.csv']).toEqual(
     expect.arrayContaining(['{"id":8,"day":"2024-05-01","amount":1}', '{"id":9,"day":"2024-05-02","amount":2}']),
   )
-}, 60_000)
+})
 
 /** Why the asset's quarantine holds what it holds, on the branch that the run left. */
 async function reasons(asset: string, outcome: Outcome): Promise<readonly unknown[]> {

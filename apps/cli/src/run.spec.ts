@@ -31,7 +31,7 @@ describe('A run', () => {
   beforeAll(async () => {
     project = await create()
     first = await project.succeed(['run'])
-  }, 120_000)
+  })
 
   it('publishes what it ingested and modelled, and puts wrong rows into quarantine', async () => {
     const content = await lakeContent(project.dir)
@@ -68,7 +68,7 @@ describe('A run', () => {
     const after = await lakeContent(project.dir)
     // The quarantine keeps what each run rejected; the tables are as they were.
     for (const table of ['bronze.orders', 'gold.revenue']) expect(after[table]).toEqual(before[table])
-  }, 60_000)
+  })
 
   it('tells programs what happens as JSON, a line an event', async () => {
     const text = await project.succeed(['run', '--force', '--json'])
@@ -101,7 +101,7 @@ describe('A run with a failed blocking check', () => {
     const lines = Array.from({ length: 30 }, (_, index) => `${index + 10},2024-05-03,ada,${2000 + index}`)
     await project.write('orders.csv', `id,day,customer,amount\n${lines.join('\n')}\n`)
     outcome = await project.phlo(['run', '--json'])
-  }, 120_000)
+  })
 
   const events = () =>
     outcome.stdout
@@ -153,7 +153,7 @@ describe('A run with a failed blocking check', () => {
     expect((await lakeContent(project.dir))['bronze.orders']).toContain(
       '{"id":10,"day":"2024-05-03","customer":"ada","amount":2}',
     )
-  }, 60_000)
+  })
 })
 
 describe('Partitions', () => {
@@ -189,7 +189,7 @@ export const days = ingestion(
     expect(plan.steps.map(({ partition }) => partition)).toEqual(['2024-01-01', '2024-01-04'])
     await project.succeed(['run'])
     expect(await project.query('SELECT value FROM bronze.days ORDER BY 1')).toHaveLength(4)
-  }, 120_000)
+  })
 
   it('are taken in by two runs at once, and the second is put on top of the first', async () => {
     const project = await create({
@@ -229,7 +229,7 @@ quality(days, (t) => [t.unique('day')])
     )
     const plan = JSON.parse(await project.succeed(['plan', '--json'])) as { steps: { partition: string }[] }
     expect(plan.steps.map(({ partition }) => partition)).toEqual(['2024-01-04'])
-  }, 120_000)
+  })
 
   it('are run again when their source has changed', async () => {
     const project = await create(partitioned)
@@ -237,7 +237,7 @@ quality(days, (t) => [t.unique('day')])
     await project.write('days.csv', 'day,value\n2024-01-01,10\n2024-01-02,2\n')
     await project.succeed(['run'])
     expect(await project.query('SELECT value FROM bronze.days ORDER BY 1')).toEqual([{ value: 2 }, { value: 10 }])
-  }, 120_000)
+  })
 
   it('that do not exist are an error that names those which do', async () => {
     const project = await create(partitioned)
@@ -245,7 +245,7 @@ quality(days, (t) => [t.unique('day')])
     expect(code).toBe(1)
     expect(stderr).toMatch(/PHLO_PARTITION_INVALID/)
     expect(stderr).toMatch(/2024-01-01/)
-  }, 60_000)
+  })
 })
 
 describe('A mistake in a workflow', () => {
@@ -256,7 +256,7 @@ describe('A mistake in a workflow', () => {
     const { code, stderr } = await project.phlo(['run'])
     expect(code).toBe(1)
     expect(stderr).toMatch(/workflows\/orders\.ts:4:\d+/)
-  }, 60_000)
+  })
 
   it('of types keeps the run from publishing, and is named by file and line', async () => {
     const project = await withWorkflow(shop['workflows/orders.ts'].replace("t.range('amount'", "t.range('amnt'"))
@@ -264,7 +264,7 @@ describe('A mistake in a workflow', () => {
     expect(code).toBe(1)
     expect(stdout + stderr).toMatch(/workflows\/orders\.ts:12/)
     expect(Object.keys(await lakeContent(project.dir))).toEqual([])
-  }, 120_000)
+  })
 
   it('that throws is named by file and line', async () => {
     const project = await withWorkflow(`const lines = ['a']\n\nthrow new TypeError('no such thing: ' + lines.length)\n`)
@@ -272,7 +272,7 @@ describe('A mistake in a workflow', () => {
     expect(code).toBe(1)
     expect(stderr).toMatch(/no such thing: 1/)
     expect(stderr).toMatch(/workflows\/orders\.ts:3/)
-  }, 60_000)
+  })
 })
 
 describe('A mistake in a model', () => {
@@ -287,7 +287,7 @@ describe('A mistake in a model', () => {
     expect(code).toBe(1)
     expect(stdout).toMatch(/PHLO_SQL_INVALID .*"amont" not found/)
     expect(stdout).toContain(`${model}:3:40`)
-  }, 60_000)
+  })
 
   it('of a name is told with the nearest one, before anything runs', async () => {
     const project = await create({ ...shop, [model]: `select 1 as day\nfrom {{ ref('revenu') }}\n` })
@@ -295,5 +295,5 @@ describe('A mistake in a model', () => {
     expect(code).toBe(1)
     expect(stderr).toContain(`${model}:2`)
     expect(stderr).toMatch(/Did you mean revenue\?/)
-  }, 60_000)
+  })
 })

@@ -8,7 +8,7 @@ let project: TestProject
 beforeAll(async () => {
   project = await TestProject.create({ ...shop, 'orders.csv': mended })
   await project.succeed(['run'])
-}, 120_000)
+})
 
 afterAll(() => project.remove())
 
@@ -53,7 +53,7 @@ describe('sql', () => {
 
     await project.succeed(['branch', 'merge', 'mend'])
     expect(await orders('main')).toBe('id,amount\n2,20\n3,8\n9,4.5\n')
-  }, 120_000)
+  })
 
   it('refuses what is no branch, and what is wrong, with its place', async () => {
     await project.succeed(['branch', 'create', 'fixed', '--tag'])
@@ -68,5 +68,5 @@ describe('sql', () => {
       location: { line: 2 },
     })
     expect((await project.phlo(['sql', 'TRUNCATE bronze.orders'])).code).toBe(2)
-  }, 60_000)
+  })
 })

@@ -14,7 +14,7 @@ beforeAll(async () => {
   await project.succeed(['run'])
   await project.write('orders.csv', mended.replace(',ada,5\n', ',ada,7\n'))
   await project.succeed(['run'])
-}, 120_000)
+})
 
 afterAll(() => project.remove())
 
@@ -50,7 +50,7 @@ describe('table expire', () => {
     const old = `bronze.orders=${oldest?.['snapshot-id']}`
     expect(await project.succeed(['query', '--snapshot', old, 'SELECT count(*) FROM bronze.orders'])).toMatch(/3/)
     expect(await json(args)).toMatchObject({ snapshotIds: [], refs: [] })
-  }, 60_000)
+  })
 
   it('refuses snapshots that are needed or not there, and ages that are none', async () => {
     const [newest] = (await json(['table', 'snapshots', 'bronze.orders'])) as { 'snapshot-id': string }[]
@@ -59,7 +59,7 @@ describe('table expire', () => {
     expect(await snapshot('12')).toMatchObject({ code: 'PHLO_SNAPSHOT_NOT_FOUND' })
     expect((await project.phlo(['table', 'expire', 'bronze.orders', '--older-than', 'long'])).code).toBe(2)
     expect((await project.phlo(['table', 'expire', 'bronze.orders', '--keep', '0'])).code).toBe(2)
-  }, 60_000)
+  })
 })
 
 describe('table orphans', () => {
@@ -87,7 +87,7 @@ describe('table orphans', () => {
     }
     expect(all.files.map((file) => path.basename(file.path))).toEqual(['young.parquet'])
     expect(await lakeContent(project.dir)).toEqual(before)
-  }, 60_000)
+  })
 })
 
 describe('table compact', () => {
@@ -113,7 +113,7 @@ describe('table compact', () => {
     })
     expect((await project.phlo([...args, '--where', 'amount'])).code).toBe(2)
     expect((await project.phlo([...args, '--target-size', 'big'])).code).toBe(2)
-  }, 60_000)
+  })
 })
 
 describe('table stats', () => {
@@ -131,7 +131,7 @@ describe('table stats', () => {
     expect(await project.succeed(args)).toMatch(/^column +distinct values\n.*\nid +3\nday +2\n/)
     expect(await statistics()).toHaveLength(1)
     expect(await failure([...args, '--columns', 'nothing'])).toMatchObject({ code: 'PHLO_SCHEMA_COLUMN_MISSING' })
-  }, 60_000)
+  })
 })
 
 describe('table rewrite-manifests', () => {
@@ -143,7 +143,7 @@ describe('table rewrite-manifests', () => {
     expect([done.replaced, done.created]).toEqual([replaced, expected])
     expect(await project.succeed(args)).toMatch(/^Nothing to do: 1 manifest\n$/)
     expect(await lakeContent(project.dir, 'listed')).toEqual(await lakeContent(project.dir))
-  }, 60_000)
+  })
 })
 
 describe('table branch, tag and refs', () => {
@@ -168,7 +168,7 @@ describe('table branch, tag and refs', () => {
     await project.succeed(['table', 'tag', 'bronze.orders', 'first', '--delete', ...ref])
     expect(await project.succeed(['table', 'refs', 'bronze.orders', ...ref])).not.toMatch(/first/)
     expect(await json(['table', 'refs', 'bronze.orders'])).toEqual({ main: expect.anything() })
-  }, 60_000)
+  })
 })
 
 describe('table register and add-files', () => {
@@ -198,7 +198,7 @@ describe('table register and add-files', () => {
     expect(await project.succeed([...add, copy, '--copy', '--dry-run'])).toMatch(/^Would copy 1 file to /)
     expect(await project.succeed([...add, copy, '--copy'])).toMatch(/^Added 1 file \(.*, 3 rows\) to bronze\.orders\n$/)
     expect(await project.query('SELECT count(*) AS n FROM bronze.orders', 'given')).toEqual([{ n: 6 }])
-  }, 60_000)
+  })
 })
 
 describe('table rewrite-deletes', () => {
@@ -228,7 +228,7 @@ describe('table rewrite-deletes', () => {
     expect(await failure([...args, '--table-branch', 'none'])).toMatchObject({ code: 'PHLO_REF_NOT_FOUND' })
     for (const from of ['shop.lines', "shop.lines AT (VERSION => 'audit')"])
       expect(await project.query(`SELECT count(*) AS n FROM ${from}`, 'mended')).toEqual([{ n: 18 }])
-  }, 60_000)
+  })
 })
 
 describe('table dangling-deletes', () => {
@@ -246,5 +246,5 @@ describe('help', () => {
       if (command === undefined || command === 'help') continue
       expect(await project.succeed(['table', command, '--help'])).toMatch(/Examples:\n {2}\$ phlo table/)
     }
-  }, 60_000)
+  })
 })

@@ -259,7 +259,7 @@ describe('a collection', () => {
       }),
       { numRuns: 40 },
     )
-  }, 60_000)
+  })
 })
 
 describe('a dry run', () => {

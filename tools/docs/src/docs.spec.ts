@@ -20,13 +20,9 @@ describe('Every document', () => {
     expect(documents).toContain('README.md')
   })
 
-  it.each(documents)(
-    '%s shows what really happens',
-    async (file) => {
-      expect(await runDocument(file)).toEqual([])
-    },
-    300_000,
-  )
+  it.each(documents)('%s shows what really happens', async (file) => {
+    expect(await runDocument(file)).toEqual([])
+  })
 })
 
 describe('docs/errors.md', () => {

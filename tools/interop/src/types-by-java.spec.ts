@@ -136,7 +136,7 @@ describe('types of format version 3 that Iceberg Java and Phlo write', () => {
     expect(read.at(-1)).toEqual({ id: 100_002, v: 'null' })
     expect(own.at(-1)).toEqual({ id: 100_002, v: null })
     expect(await java.validate(await lake.metadata(`java.${name}`))).toEqual([])
-  }, 60_000)
+  })
 
   it('shapes', async () => {
     const name = 'shapes'

@@ -118,5 +118,5 @@ describe('dangling deletes', () => {
       }),
       { numRuns: 60 },
     )
-  }, 60_000)
+  })
 })

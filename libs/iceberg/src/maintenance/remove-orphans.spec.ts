@@ -201,5 +201,5 @@ describe('removal of orphans', () => {
       }),
       { numRuns: 80 },
     )
-  }, 60_000)
+  })
 })

@@ -128,5 +128,5 @@ describe('a rewrite of manifests', () => {
       }),
       { numRuns: 40 },
     )
-  }, 60_000)
+  })
 })

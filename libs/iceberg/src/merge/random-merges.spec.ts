@@ -253,7 +253,7 @@ describe('any two states that came from one', () => {
       { numRuns: 1000 },
     )
     for (const what of mustHappen) expect([what, outcomes.get(what) ?? 0]).not.toEqual([what, 0])
-  }, 240_000)
+  })
 })
 
 /** What differs between the states is found in their changed files, and nothing else is. */

@@ -183,6 +183,5 @@ describe('of two writers that started from the same state', () => {
       expect(counts.refused).toBeGreaterThan(20)
       expect(counts.committed).toBeGreaterThan(20)
     },
-    120_000,
   )
 })

@@ -89,7 +89,7 @@ describe('the rows in which two states differ', () => {
       ),
       { numRuns: 25 },
     )
-  }, 120_000)
+  })
 
   it('are told by field id where a column has another name, and without what the later state dropped', async () => {
     await lake.put('a.named', "SELECT 1 AS id, 'x' AS old, 2 AS gone UNION ALL SELECT 2, 'y', 3")

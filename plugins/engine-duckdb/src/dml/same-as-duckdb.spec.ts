@@ -121,5 +121,4 @@ it.each([
       await lake.close()
     }
   },
-  120_000,
 )

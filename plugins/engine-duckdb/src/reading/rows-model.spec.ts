@@ -58,7 +58,7 @@ describe('the rows of a table', () => {
       }),
       { numRuns: 15 },
     )
-  }, 120_000)
+  })
 })
 
 async function apply(name: string, model: ModelRow[], item: Step, version: number): Promise<void> {
