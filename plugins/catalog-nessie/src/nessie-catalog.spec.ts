@@ -40,7 +40,7 @@ async function open(
   })
   const options = NessieCatalogOptions.parse({
     uri: `${server.uri}/api/v2/`,
-    timeout: 2000,
+    timeout: 60_000,
     attempts: 2,
   })
   return NessieCatalog.open(options, new MemoryObjectStore())

@@ -35,7 +35,7 @@ async function open(
     const answer = answers[key] ?? { status: 404, text: 'not here' }
     return typeof answer === 'function' ? answer(request, number) : answer
   })
-  return RestCatalog.open(RestCatalogOptions.parse({ uri: server.uri, timeout: 2000, attempts: 2 }), store)
+  return RestCatalog.open(RestCatalogOptions.parse({ uri: server.uri, timeout: 60_000, attempts: 2 }), store)
 }
 
 const asked = () => (server?.seen ?? []).slice(1).map(({ method, path: own }) => `${method} ${own}`)

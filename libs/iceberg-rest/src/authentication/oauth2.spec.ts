@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from '@jest/globals'
+import { afterEach, describe, expect, it, jest } from '@jest/globals'
 import { HttpClient } from '../http/http-client.js'
 import { type Script, ScriptedServer } from '../testing/scripted-server.js'
 import { OAuth2Authentication, type OAuth2Options } from './oauth2.js'
@@ -7,11 +7,18 @@ let server: ScriptedServer | undefined
 
 afterEach(async () => {
   await server?.stop()
+  jest.restoreAllMocks()
 })
+
+/** Lets the clock show that so many seconds have passed. */
+function later(seconds: number): void {
+  const then = Date.now() + seconds * 1000
+  jest.spyOn(Date, 'now').mockImplementation(() => then)
+}
 
 async function authentication(script: Script, options: Partial<OAuth2Options>): Promise<OAuth2Authentication> {
   server = await ScriptedServer.start(script)
-  return new OAuth2Authentication({ tokenUri: `${server.uri}/tokens`, timeout: 2000, attempts: 2, ...options })
+  return new OAuth2Authentication({ tokenUri: `${server.uri}/tokens`, timeout: 60_000, attempts: 2, ...options })
 }
 
 const client = { clientId: 'me', clientSecret: 'hush' }
@@ -40,9 +47,9 @@ describe('A token', () => {
   })
 
   it('is renewed before it ends', async () => {
-    const auth = await authentication((_, number) => token(`t${number}`, number === 0 ? 0.3 : 3600), client)
+    const auth = await authentication((_, number) => token(`t${number}`, number === 0 ? 300 : 3600), client)
     expect(await auth.headers()).toEqual({ authorization: 'Bearer t0' })
-    await new Promise((resolve) => setTimeout(resolve, 280))
+    later(280)
     expect(await auth.headers()).toEqual({ authorization: 'Bearer t1' })
     expect(await auth.headers()).toEqual({ authorization: 'Bearer t1' })
   })
@@ -52,7 +59,7 @@ describe('A token', () => {
       if (path === '/tokens') return token(`t${number}`)
       return headers.authorization === 'Bearer t0' ? { status } : { status: 200, json: {} }
     }, client)
-    const http = new HttpClient({ authentication: auth, timeout: 2000, attempts: 1 })
+    const http = new HttpClient({ authentication: auth, timeout: 60_000, attempts: 1 })
     const answer = await http.send({ method: 'POST', url: `${server?.uri ?? ''}/commit`, body: '{}', what: 'x' })
     expect(answer).toMatchObject({ ok: true })
     expect(server?.seen.map(({ path }) => path)).toEqual(['/tokens', '/commit', '/tokens', '/commit'])
@@ -60,17 +67,17 @@ describe('A token', () => {
 
   it('that is refused again is told', async () => {
     const auth = await authentication(({ path }) => (path === '/tokens' ? token('t') : { status: 401 }), client)
-    const http = new HttpClient({ authentication: auth, timeout: 2000, attempts: 5 })
+    const http = new HttpClient({ authentication: auth, timeout: 60_000, attempts: 5 })
     const answer = await http.send({ method: 'GET', url: `${server?.uri ?? ''}/x`, what: 'x' })
     expect(answer).toMatchObject({ ok: false, kind: 'refused', status: 401 })
     expect(server?.seen.filter(({ path }) => path === '/x')).toHaveLength(2)
   })
 
   it('that was given is exchanged before it ends', async () => {
-    const payload = Buffer.from(JSON.stringify({ exp: Date.now() / 1000 + 0.01 })).toString('base64url')
+    const payload = Buffer.from(JSON.stringify({ exp: Date.now() / 1000 + 10 })).toString('base64url')
     const given = `h.${payload}.s`
     const auth = await authentication(() => token('fresh', 3600), { token: given })
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    later(20)
     expect(await auth.headers()).toEqual({ authorization: 'Bearer fresh' })
     expect(forms()).toEqual([
       {
@@ -85,9 +92,9 @@ describe('A token', () => {
   })
 
   it('that cannot be renewed is used as long as it lasts', async () => {
-    const auth = await authentication((_, number) => (number === 0 ? token('t0', 0.5) : { status: 500 }), client)
+    const auth = await authentication((_, number) => (number === 0 ? token('t0', 500) : { status: 500 }), client)
     await auth.headers()
-    await new Promise((resolve) => setTimeout(resolve, 460))
+    later(460)
     expect(await auth.headers()).toEqual({ authorization: 'Bearer t0' })
   })
 

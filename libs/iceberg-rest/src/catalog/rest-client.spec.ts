@@ -21,7 +21,7 @@ async function open(
   server = await ScriptedServer.start((request) =>
     request.path.startsWith('/v1/config') ? { status: 200, json: config } : script(request, number++),
   )
-  const http = new HttpClient({ authentication: noAuthentication, timeout: 2000, attempts: 2 })
+  const http = new HttpClient({ authentication: noAuthentication, timeout: 60_000, attempts: 2 })
   return RestClient.open({ uri: server.uri, http, ...options })
 }
 

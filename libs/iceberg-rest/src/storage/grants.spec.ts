@@ -22,7 +22,7 @@ async function grants(
     if (request.path.startsWith('/v1/config')) return { status: 200, json: config }
     return request.path.endsWith('/tables/t') ? { status: 200, text: tableText({ more }) } : script(request)
   })
-  const http = new HttpClient({ authentication: noAuthentication, timeout: 2000, attempts: 1 })
+  const http = new HttpClient({ authentication: noAuthentication, timeout: 60_000, attempts: 1 })
   const client = await RestClient.open({ uri: server.uri, http })
   const granted = await client.loadTable(identifier)
   return granted ? storageGrants(client, granted) : []
