@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { cp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, it } from '@jest/globals'
-import { runningServer } from '@phlo/stack'
+import { bucketOptions } from '@phlo/stack'
 import { MinioObjectStore, MinioStorageOptions } from '@phlo/storage-minio'
 import { lakeContent, lakeContentIn } from './testing/lake-content.js'
 import { TestProject } from './testing/project.js'
@@ -21,13 +20,12 @@ beforeAll(async () => {
     filter: (file) => !/[/\\](\.phlo|node_modules)([/\\]|$)/.test(file.slice(example.length)),
   })
   await symlink(path.resolve(example, '../../node_modules'), path.join(project.dir, 'node_modules'))
-  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
-  const prefix = `projects/${randomUUID()}`
+  const options = bucketOptions('projects')
+  const { endpoint, region, bucket, prefix, credentials } = options
   const config = path.join(project.dir, 'phlo.yaml')
   const storage = `{ use: minio, with: { endpoint: '${endpoint}', region: ${region}, bucket: ${bucket}, prefix: ${prefix} } }`
   await writeFile(config, `${await readFile(config, 'utf8')}profiles:\n  bucket:\n    storage: ${storage}\n`)
-  env = { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey }
-  const options = { endpoint, region, bucket, prefix, credentials: { accessKeyId, secretAccessKey } }
+  env = { AWS_ACCESS_KEY_ID: credentials.accessKeyId, AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey }
   store = new MinioObjectStore(MinioStorageOptions.parse(options), path.join(project.dir, 'reader'))
 })
 

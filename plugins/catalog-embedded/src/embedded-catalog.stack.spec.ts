@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, it } from '@jest/globals'
 import type { Catalog, ObjectStore } from '@phlo/ports'
 import { catalogContract, versionedCatalogContract } from '@phlo/ports/testing'
-import { runningServer } from '@phlo/stack'
+import { bucketOptions } from '@phlo/stack'
 import { MinioObjectStore, MinioStorageOptions } from '@phlo/storage-minio'
 import { EmbeddedCatalog } from './embedded-catalog.js'
 
@@ -15,12 +14,9 @@ afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true,
 
 /** A store in a prefix of its own, with copies in a folder of its own. */
 async function bucketStore(): Promise<ObjectStore> {
-  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
   const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-catalog-'))
   folders.push(folder)
-  const credentials = { accessKeyId, secretAccessKey }
-  const prefix = `catalogs/${randomUUID()}`
-  return new MinioObjectStore(MinioStorageOptions.parse({ endpoint, region, bucket, prefix, credentials }), folder)
+  return new MinioObjectStore(MinioStorageOptions.parse(bucketOptions('catalogs')), folder)
 }
 
 async function open(store: ObjectStore): Promise<EmbeddedCatalog> {

@@ -5,7 +5,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from '@jest/globals'
 import type { Catalog, ObjectStore } from '@phlo/ports'
 import { catalogContract, versionedCatalogContract } from '@phlo/ports/testing'
-import { runningServer } from '@phlo/stack'
+import { bucketOptions, runningServer } from '@phlo/stack'
 import { MinioObjectStore, MinioStorageOptions } from '@phlo/storage-minio'
 import { NessieCatalog } from './nessie-catalog.js'
 import { NessieCatalogOptions } from './options.js'
@@ -23,17 +23,9 @@ async function open(store: ObjectStore): Promise<NessieCatalog> {
 
 /** Takes the server back to where it began, since its main branch is what the suites begin with. */
 async function create(): Promise<NessieCatalog> {
-  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
   const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-nessie-'))
   folders.push(folder)
-  const options = {
-    endpoint,
-    region,
-    bucket,
-    credentials: { accessKeyId, secretAccessKey },
-  }
-  const prefix = `nessie/${randomUUID()}`
-  const catalog = await open(new MinioObjectStore(MinioStorageOptions.parse({ ...options, prefix }), folder))
+  const catalog = await open(new MinioObjectStore(MinioStorageOptions.parse(bucketOptions('nessie')), folder))
   const { noAncestorHash } = await answer<{ noAncestorHash: string }>('/config')
   for (const { name } of await catalog.listRefs()) if (name !== 'main') await catalog.deleteRef(name)
   await catalog.assignRef('main', noAncestorHash)

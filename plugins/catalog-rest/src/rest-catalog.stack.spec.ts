@@ -5,7 +5,7 @@ import path from 'node:path'
 import { afterAll, describe, expect, it } from '@jest/globals'
 import type { Catalog, ObjectStore } from '@phlo/ports'
 import { catalogContract } from '@phlo/ports/testing'
-import { runningServer } from '@phlo/stack'
+import { bucketOptions, runningServer } from '@phlo/stack'
 import { MinioObjectStore, MinioStorageOptions } from '@phlo/storage-minio'
 import { RestCatalogOptions } from './options.js'
 import { RestCatalog } from './rest-catalog.js'
@@ -26,16 +26,9 @@ async function open({ options, store }: Opened): Promise<RestCatalog> {
 }
 
 async function newStore(): Promise<ObjectStore> {
-  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
   const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-rest-'))
   folders.push(folder)
-  const options = {
-    endpoint,
-    region,
-    bucket,
-    credentials: { accessKeyId, secretAccessKey },
-  }
-  return new MinioObjectStore(MinioStorageOptions.parse({ ...options, prefix: `rest/${randomUUID()}` }), folder)
+  return new MinioObjectStore(MinioStorageOptions.parse(bucketOptions('rest')), folder)
 }
 
 const reopen = (catalog: Catalog) => open(opened.get(catalog)!)

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from '@jest/globals'
 import { TableBranches } from '@phlo/catalog'
 import { fileContent, planScan, TableTransaction } from '@phlo/iceberg'
 import type { Catalog, CatalogChange, ColumnSchema, TableIdentifier } from '@phlo/ports'
-import { runningServer } from '@phlo/stack'
+import { bucketOptions, runningServer } from '@phlo/stack'
 import { MinioObjectStore, MinioStorageOptions } from '@phlo/storage-minio'
 import { RestCatalogOptions } from './options.js'
 import { RestCatalog } from './rest-catalog.js'
@@ -15,12 +15,9 @@ const folders: string[] = []
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))))
 
 async function newStore(): Promise<MinioObjectStore> {
-  const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
   const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-rest-'))
   folders.push(folder)
-  const credentials = { accessKeyId, secretAccessKey }
-  const prefix = `rest/${randomUUID()}`
-  return new MinioObjectStore(MinioStorageOptions.parse({ endpoint, region, bucket, credentials, prefix }), folder)
+  return new MinioObjectStore(MinioStorageOptions.parse(bucketOptions('rest')), folder)
 }
 
 describe('A run’s branch on the Iceberg project’s reference server', () => {

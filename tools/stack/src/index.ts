@@ -3,6 +3,7 @@ export { freePort } from './free-port.js'
 export { javaOf } from './programs/java.js'
 export { mavenFile } from './programs/maven.js'
 export {
+  bucketOptions,
   type IcebergRestServer,
   type MinioServer,
   type NessieServer,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { stackFolder } from './places.js'
 import { isRunning } from './process-mark.js'
 import { servers } from './servers.js'
@@ -59,6 +60,18 @@ export function runningServer<Name extends ServerName>(name: Name): RunningServe
     throw new StackError(`${name} does not run: npm run stack:up -- ${name}`)
   }
   return reached[name](state)
+}
+
+/**
+ * Options of storage-minio for a place that nobody else has: in the running MinIO's bucket, below a folder of that name.
+ * Throws a StackError when it does not run.
+ */
+export function bucketOptions(folder: string): Omit<MinioServer, 'accessKeyId' | 'secretAccessKey'> & {
+  readonly prefix: string
+  readonly credentials: Pick<MinioServer, 'accessKeyId' | 'secretAccessKey'>
+} {
+  const { accessKeyId, secretAccessKey, ...place } = runningServer('minio')
+  return { ...place, prefix: `${folder}/${randomUUID()}`, credentials: { accessKeyId, secretAccessKey } }
 }
 
 const reached: { readonly [Name in ServerName]: (state: StackState) => RunningServers[Name] } = {

@@ -12,6 +12,8 @@ export interface HttpClientOptions {
   readonly timeout: number
   /** How often a request that may be sent again is sent at most. */
   readonly attempts: number
+  /** Waits that many milliseconds, and rejects when the signal is aborted. Default: by the clock. */
+  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>
 }
 
 export interface HttpRequest {
@@ -86,7 +88,7 @@ export class HttpClient {
       const lost = outcome.kind === 'unknown' && repeatable
       if (!(busy || lost || outcome.kind === 'unsent')) return outcome
       if (attempt + 1 >= this.options.attempts || wait === Infinity) return outcome
-      await pause(Math.max(wait ?? 0, backoff(attempt)), this.closing.signal)
+      await (this.options.wait ?? pause)(Math.max(wait ?? 0, backoff(attempt)), this.closing.signal)
     }
   }
 

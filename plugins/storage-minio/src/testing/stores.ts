@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
-import { runningServer } from '@phlo/stack'
+import { bucketOptions } from '@phlo/stack'
 import { MinioObjectStore } from '../minio-object-store.js'
 import { MinioStorageOptions } from '../options.js'
 
@@ -13,17 +12,9 @@ export class Stores {
 
   /** With options that stand above the usual ones. */
   async create(options: Readonly<Record<string, unknown>> = {}): Promise<MinioObjectStore> {
-    const { endpoint, region, bucket, accessKeyId, secretAccessKey } = runningServer('minio')
     const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-minio-'))
     this.folders.push(folder)
-    const parsed = MinioStorageOptions.parse({
-      endpoint,
-      region,
-      bucket,
-      prefix: `tests/${randomUUID()}`,
-      credentials: { accessKeyId, secretAccessKey },
-      ...options,
-    })
+    const parsed = MinioStorageOptions.parse({ ...bucketOptions('tests'), ...options })
     const store = new MinioObjectStore(parsed, folder)
     this.open.push(store)
     return store
