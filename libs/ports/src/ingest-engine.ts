@@ -47,6 +47,8 @@ export interface IngestRequest {
   readonly doc?: string
   /** Table properties set in the same commit as the data. */
   readonly properties?: Readonly<Record<string, string>>
+  /** Further ones that only reading tells: asked for once the inputs were read to their end. */
+  readonly propertiesRead?: () => Readonly<Record<string, string>>
   /** Kept in the snapshot's summary. */
   readonly summary?: Readonly<Record<string, string>>
   readonly message: string

@@ -42,15 +42,21 @@ export interface SourceReadContext {
   /** Relative paths start here: the project's folder. */
   readonly projectDir: string
   readonly partition?: SourcePartition
-  /** What the last committed read returned, absent at first. */
+  /**
+   * What the last committed read returned: absent at first, and for assets that take in whole what they are asked for
+   * (partitions, or everything anew).
+   */
   readonly cursor?: unknown
   readonly signal: AbortSignal
 }
 
 export interface SourceRead {
   readonly inputs: readonly SourceInput[]
-  /** Committed together with the data and given to the next read. JSON. */
-  readonly cursor?: unknown
+  /**
+   * Where the next read goes on; JSON, `undefined` to leave it as it was. Asked for once the inputs were read to their
+   * end, committed together with their rows, and given to the next read.
+   */
+  readonly cursor?: () => unknown
 }
 
 /** Reads one kind of source. */

@@ -170,6 +170,7 @@ class Ingestion {
       const files = await (taken.stored ?? storeFiles(this.store, table.transaction.metadata, taken.files))
       const added = [...files, ...taken.change.add]
       stored.push(...files)
+      if (request.propertiesRead) table.transaction.setProperties(request.propertiesRead())
       const snapshotId = await table.transaction.addSnapshot({
         ...taken.change,
         add: added,

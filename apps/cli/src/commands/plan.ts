@@ -1,5 +1,5 @@
 import { makePlan, type Plan } from '@phlo/core'
-import { CatalogPort, SourcePort } from '@phlo/ports'
+import { CatalogPort } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withWorkspace } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { plural } from '../output/numbers.js'
@@ -13,9 +13,9 @@ export async function plan(
   selection: readonly string[],
   flags: RunFlags,
 ): Promise<number> {
-  return withWorkspace(context, globals, async ({ graph, composition, project }) => {
+  return withWorkspace(context, globals, async ({ graph, composition, project, sources }) => {
     const made = await makePlan(
-      { graph, catalog: composition.get(CatalogPort), sources: composition.all(SourcePort), projectDir: project.dir },
+      { graph, catalog: composition.get(CatalogPort), sources, projectDir: project.dir },
       { selection, ...flags },
     )
     if (globals.json) context.terminal.json(made)

@@ -8,7 +8,6 @@ import {
   IngestEnginePort,
   PhloError,
   QueryEnginePort,
-  SourcePort,
   StateStorePort,
   requireRunBranches,
 } from '@phlo/ports'
@@ -29,7 +28,7 @@ export async function run(
 ): Promise<number> {
   return withWorkspace(context, globals, async (workspace) => {
     const permission = requireTypes(workspace, context.signal)
-    const { composition, project, graph } = workspace
+    const { composition, project, graph, sources } = workspace
     const reporter = new RunReporter(context.terminal)
     const { audit } = project.config
     const outcome = await executeRun(
@@ -38,7 +37,7 @@ export async function run(
         catalog: requireRunBranches(composition.get(CatalogPort)),
         queries: composition.get(QueryEnginePort),
         ingestion: composition.get(IngestEnginePort),
-        sources: composition.all(SourcePort),
+        sources,
         checkKinds: composition.all(CheckKindPort),
         state: composition.get(StateStorePort),
         listeners: [

@@ -250,17 +250,21 @@ describe('a run', () => {
       kind: 'log',
       read: async (_options: unknown, { cursor }: { cursor?: unknown }) => {
         seen.push(cursor)
-        return { inputs: [], cursor: { offset: seen.length } }
+        return { inputs: [], cursor: () => ({ offset: seen.length }) }
       },
       version: async () => undefined,
     }
-    const assets = [ingested('bronze.a', { source: { kind: 'static', spec: { kind: 'log', options: {} } } })]
+    const given = { source: { kind: 'static', spec: { kind: 'log', options: {} } } } as const
+    const assets = [ingested('bronze.a', { ...given, strategy: { kind: 'append' } })]
     await project.run(assets, {}, { sources: [source] })
     const failing = [{ ...assets[0]!, checks: [checked({ rows: 'fails(1)' })] }]
     await project.run(failing, {}, { sources: [source] })
     await project.run(assets, {}, { sources: [source] })
     // The failed run's cursor went with its branch.
     expect(seen).toEqual([undefined, { offset: 1 }, { offset: 1 }])
+    // Whatever is replaced as a whole is read as a whole.
+    await project.run([ingested('bronze.a', given)], {}, { sources: [source] })
+    expect(seen.at(-1)).toBeUndefined()
   })
 })
 

@@ -29,11 +29,13 @@ export async function runIngestion(
   const state = readAssetState(await catalog.loadTable(asset.target, { ref: branch }))
   const version = await sourceVersion(asset, scope.sources, scope.projectDir)
   const partition = planned.interval && asset.partitions && loadPartition(asset, planned.interval)
+  // What is taken in whole would lose what lies before a cursor.
+  const incremental = !asset.partitions && asset.strategy.kind !== 'overwrite'
   const read = await readSource(asset, scope.sources, loadContext(scope, partition), {
     projectDir: scope.projectDir,
     signal,
     ...(partition && { partition: { key: partition.key, from: partition.start, to: partition.end } }),
-    ...(state.cursor !== undefined && { cursor: state.cursor }),
+    ...(incremental && state.cursor !== undefined && { cursor: state.cursor }),
   })
   const known = isCurrent(state, asset, version) ? state.materialized : new IntervalSet()
   const result = await scope.ingestion.ingest({
@@ -55,8 +57,8 @@ export async function runIngestion(
       codeVersion: asset.codeVersion,
       ...(planned.interval && { materialized: known.plus(new IntervalSet([planned.interval])) }),
       ...(version !== undefined && { sourceVersion: version }),
-      ...(read.cursor !== undefined && { cursor: read.cursor }),
     }),
+    ...(incremental && { propertiesRead: () => assetStateProperties({ cursor: read.cursor?.() }) }),
     summary: {
       'phlo.run-id': scope.runId,
       ...(planned.partition !== undefined && { 'phlo.partition': planned.partition }),

@@ -41,12 +41,12 @@ export class Environment {
 
   /**
    * The value with every `${env:NAME}` and `${env:NAME:-default}` in its texts replaced.
-   * Throws PHLO_CONFIG_INVALID, with the place in the YAML, for a variable that is not set.
+   * Throws PHLO_CONFIG_INVALID, with the place in the YAML where there is one, for a variable that is not set.
    */
-  interpolate(value: unknown, document: YamlDocument, at: readonly (string | number)[]): unknown {
+  interpolate(value: unknown, document?: YamlDocument, at: readonly (string | number)[] = []): unknown {
     if (typeof value === 'string') return this.interpolateText(value, document, at)
     if (Array.isArray(value)) return value.map((item, index) => this.interpolate(item, document, [...at, index]))
-    if (typeof value === 'object' && value !== null) {
+    if (isPlainObject(value)) {
       return Object.fromEntries(
         Object.entries(value).map(([key, item]) => [key, this.interpolate(item, document, [...at, key])]),
       )
@@ -54,9 +54,9 @@ export class Environment {
     return value
   }
 
-  private interpolateText(text: string, document: YamlDocument, at: readonly (string | number)[]): string {
+  private interpolateText(text: string, document: YamlDocument | undefined, at: readonly (string | number)[]): string {
     const invalid = (problem: string, hint: string) =>
-      new PhloError('PHLO_CONFIG_INVALID', problem, { hint, location: document.locate(at) })
+      new PhloError('PHLO_CONFIG_INVALID', problem, { hint, ...(document && { location: document.locate(at) }) })
     const result = text.replace(
       /\$\{env:(?:([A-Za-z_]\w*)(?::-([^}]*))?\})?/g,
       (_match, name: string | undefined, fallback: string | undefined) => {
@@ -84,6 +84,13 @@ export class Environment {
       this.secrets.add(decoded(password as string))
     }
   }
+}
+
+/** Workflows may hand over instances of classes, which stay what they are. */
+function isPlainObject(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** Programs say a URL's password as it is meant, not as it is written. */

@@ -1,11 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
-import { PhloError, toPhloError } from '@phlo/ports'
+import { PhloError, type Source, SourcePort, toPhloError } from '@phlo/ports'
 import { Composition } from './composition.js'
 import { standardPlugins } from './config-schema.js'
 import { loadPlugin, type PluginLoading } from './plugin-loader.js'
 import { type ChosenPlugin, findProject, loadProject, type LoadedProject } from './project-config.js'
 import type { Secrets } from './secrets.js'
+import { withEnvironment } from './sources.js'
 
 export interface OpenOptions extends PluginLoading {
   /** The project is looked for here and above. */
@@ -20,6 +21,8 @@ export interface OpenProject {
   readonly project: LoadedProject
   readonly stateDir: string
   readonly composition: Composition
+  /** What reads the project’s sources. */
+  readonly sources: readonly Source[]
 }
 
 /** Reads the project's configuration, loads the profile's plugins and sets them up. */
@@ -42,7 +45,8 @@ export async function openProject(options: OpenOptions): Promise<OpenProject> {
       [...project.plugins, ...standard].map((plugin) => loadPlugin(plugin, project, options)),
     )
     const composition = await Composition.of(plugins, { name: project.config.name, dir, stateDir })
-    return { project, stateDir, composition }
+    const sources = composition.all(SourcePort).map((source) => withEnvironment(source, project.environment))
+    return { project, stateDir, composition, sources }
   } catch (error) {
     throw withoutSecrets(error, project.environment.secrets)
   }

@@ -413,6 +413,36 @@ describe('opening a project', () => {
     await composition.close()
   })
 
+  it('fills environment values into the options that workflows give to sources', async () => {
+    const source = `const port = { name: 'Source', token: Symbol.for('@phlo/ports/Source'), many: true }
+      const adapter = { kind: 'echo', read: async (options) => ({ inputs: [options] }), version: async ({ key }) => key }
+      const setup = () => [{ port, adapter }]
+      export default { apiVersion: 1, name: 'echo', provides: [port], setup }`
+    folder = await ProjectFolder.make({
+      ...files,
+      'source.js': source,
+      'phlo.yaml': yaml.replace('[{', '[{ use: ./source.js }, {'),
+    })
+    const { sources, composition } = await openProject({
+      from: folder.dir,
+      env: { API_KEY: 'open-sesame' },
+      programUrl,
+      importFile,
+    })
+    const context = { projectDir: folder.dir, signal: new AbortController().signal }
+    const since = new Date(0)
+    const options = { key: '${env:API_KEY}', query: ['a ${env:NONE:-default}', 1, null], since }
+    expect(await sources[0]?.read(options, context)).toEqual({
+      inputs: [{ key: 'open-sesame', query: ['a default', 1, null], since }],
+    })
+    expect(await sources[0]?.version(options, context)).toBe('open-sesame')
+    await expect(sources[0]?.read({ key: '${env:NOWHERE}' }, context)).rejects.toMatchObject({
+      code: 'PHLO_CONFIG_INVALID',
+      message: 'The environment variable NOWHERE is not set',
+    })
+    await composition.close()
+  })
+
   it('shows no secret when a plugin’s error holds one', async () => {
     const leaking = `export default { apiVersion: 1, name: 'leaking', provides: [], setup: () => {
       throw new Error('cannot reach postgres://me:open-sesame@db')

@@ -76,11 +76,17 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     await this.beforeWrite(request.target)
     request.signal?.throwIfAborted()
     const good = rows.filter((row) => row['bad'] !== true)
-    const snapshotId = await this.write(request.target, request.ref, good, request.properties ?? {}, {
-      message: request.message,
-      // Nothing of the interval is there yet, as far as tests go.
-      append: request.strategy.kind === 'append' || request.interval !== undefined,
-    })
+    const snapshotId = await this.write(
+      request.target,
+      request.ref,
+      good,
+      { ...request.properties, ...request.propertiesRead?.() },
+      {
+        message: request.message,
+        // Nothing of the interval is there yet, as far as tests go.
+        append: request.strategy.kind === 'append' || request.interval !== undefined,
+      },
+    )
     const rejected = rows.length - good.length
     request.onProgress?.({ rows: rows.length, percent: 100 })
     return {

@@ -267,14 +267,23 @@ export function ingestEngineContract(
       assert.deepEqual(await lake.rows('SELECT id FROM bronze.t', 'dev'), [{ id: 1 }])
     })
 
-    using('keeps documentation, properties and the snapshot’s summary', async (lake) => {
-      await lake.ingest([rowsInput(row(1, '2024-01-01', 1))], {
+    using('keeps documentation, properties as they are after reading, and the snapshot’s summary', async (lake) => {
+      const seen: number[] = []
+      const rows = function* () {
+        for (const id of [1, 2]) {
+          seen.push(id)
+          yield row(id, '2024-01-01', id)
+        }
+      }
+      await lake.ingest([{ type: 'rows', rows: rows(), name: 'rows' }], {
         doc: 'A table',
         properties: { 'test.key': 'value' },
+        propertiesRead: () => ({ 'test.read': seen.join() }),
         summary: { 'test.run': 'r1' },
       })
       const metadata = (await lake.catalog.loadTable(target))?.metadata
       assert.equal(metadata?.properties?.['test.key'], 'value')
+      assert.equal(metadata?.properties?.['test.read'], '1,2')
       assert.equal(metadata?.properties?.['comment'], 'A table')
       assert.equal(metadata?.snapshots?.at(-1)?.summary?.['test.run'], 'r1')
     })
