@@ -94,7 +94,7 @@ export {
   type TableMerge,
   type VersionedCatalog,
 } from './versioned-catalog.js'
-export type { ColumnRule, ColumnSchema, RowSchema, RuleValue } from './row-schema.js'
+export type { ColumnRule, ColumnSchema, ComparisonOperator, RowRule, RowSchema, RuleValue } from './row-schema.js'
 export type { SqlDialect } from './sql-dialect.js'
 export {
   type MaterializeRequest,

@@ -5,6 +5,8 @@ import type { IcebergType } from './iceberg-model.js'
  */
 export interface RowSchema {
   readonly columns: readonly ColumnSchema[]
+  /** Conditions over several columns of a row. */
+  readonly rules?: readonly RowRule[]
 }
 
 export interface ColumnSchema {
@@ -21,6 +23,8 @@ export interface ColumnSchema {
   readonly doc?: string
   /** For instance `pii`. */
   readonly classification?: string
+  /** Names that the column had before: a table's column of such a name becomes this one and keeps its field id. */
+  readonly formerNames?: readonly string[]
 }
 
 /** A condition on one column's value that a NULL always meets. */
@@ -39,6 +43,23 @@ export type ColumnRule =
   | { readonly kind: 'starts-with'; readonly value: string }
   | { readonly kind: 'ends-with'; readonly value: string }
   | { readonly kind: 'includes'; readonly value: string }
+
+/** A condition over several columns of a row. */
+export type RowRule =
+  /** Met also where one of the two is NULL. */
+  | {
+      readonly kind: 'compare'
+      readonly name: string
+      readonly left: string
+      readonly operator: ComparisonOperator
+      readonly right: string
+    }
+  /** At least one of them has a value. */
+  | { readonly kind: 'any-of'; readonly name: string; readonly columns: readonly string[] }
+  /** All of them have a value, or none has. */
+  | { readonly kind: 'all-or-none'; readonly name: string; readonly columns: readonly string[] }
+
+export type ComparisonOperator = '<' | '<=' | '=' | '<>' | '>=' | '>'
 
 /** Dates and times are ISO 8601 text. */
 export type RuleValue = string | number | bigint | boolean

@@ -1,4 +1,5 @@
 import { type ColumnRule, PhloError, type RuleValue } from '@phlo/ports'
+import { columnRuleOf } from './known-conditions.js'
 import { re2Pattern } from './re2-pattern.js'
 import type { ZodDefinition } from './zod-definition.js'
 
@@ -46,12 +47,15 @@ export function rulesOfCheck(check: ZodDefinition, column: string): ColumnRule[]
         'its schema changes the text (trim, toLowerCase, …)',
         'Ingestion stores what the source has. Change it in a SQL model.',
       )
-    case 'custom':
+    case 'custom': {
+      const known = columnRuleOf(check.fn)
+      if (known) return [known]
       throw unsupported(
         column,
         'its schema has a function of its own (refine)',
         'Say it with zod’s own rules, or as a custom_sql check.',
       )
+    }
     default:
       throw unsupported(
         column,

@@ -1,4 +1,5 @@
-export { field, type FieldOptions } from './field.js'
-export { type ColumnPredicate, columnPredicates } from './predicates.js'
+export { field, type FieldFormat, type FieldLimit, type FieldOptions, type FieldValue } from './field.js'
+export { type ColumnPredicate, columnPredicates, rowPredicates } from './predicates.js'
+export { type DeclaredRowRule, rowRules } from './row-rules.js'
 export { re2Pattern } from './re2-pattern.js'
 export { rowSchemaFromZod, type RowSchemaFromZod } from './row-schema-from-zod.js'

@@ -1,6 +1,7 @@
-import { type ColumnRule, type ColumnSchema, isPhloError, restated, type SqlDialect } from '@phlo/ports'
+import { type ColumnRule, type ColumnSchema, isPhloError, restated, type RowRule, type SqlDialect } from '@phlo/ports'
+import { columnsOf, describeRowRule } from './row-rules.js'
 
-/** One condition of a column, as SQL. */
+/** One condition of a column or row, as SQL. */
 export interface ColumnPredicate {
   /** Stable name: the column and the rule's kind, for instance `delay min`. */
   readonly rule: string
@@ -20,6 +21,32 @@ export function columnPredicates(column: ColumnSchema, expression: string, diale
     description: `${column.name} ${describeRule(rule)}`,
     passes: rulePredicate(rule, column, expression, dialect),
   }))
+}
+
+/** A condition over several columns, as SQL; never NULL. */
+export interface RowPredicate extends ColumnPredicate {
+  readonly columns: readonly string[]
+}
+
+/** The rules over several columns as predicates; `expression` gives a column's cast value. */
+export function rowPredicates(rules: readonly RowRule[], expression: (column: string) => string): RowPredicate[] {
+  return rules.map((rule) => {
+    const columns = columnsOf(rule)
+    return {
+      rule: rule.name,
+      description: `${rule.name}: ${describeRowRule(rule)}`,
+      columns,
+      passes: passes(rule, expression),
+    }
+  })
+}
+
+function passes(rule: RowRule, expression: (column: string) => string): string {
+  if (rule.kind === 'compare')
+    return `((${expression(rule.left)} ${rule.operator} ${expression(rule.right)}) IS NOT FALSE)`
+  const present = rule.columns.map((column) => `${expression(column)} IS NOT NULL`)
+  const some = `(${present.join(' OR ')})`
+  return rule.kind === 'any-of' ? some : `(NOT ${some} OR (${present.join(' AND ')}))`
 }
 
 function rulePredicate(rule: ColumnRule, column: ColumnSchema, expression: string, dialect: SqlDialect): string {

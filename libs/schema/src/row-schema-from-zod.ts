@@ -8,7 +8,9 @@ import {
 } from '@phlo/ports'
 import type { z } from 'zod'
 import { rulesOfCheck } from './column-rules.js'
-import { type FieldOptions, fieldOptions } from './field.js'
+import { type FieldNotes, fieldOptions } from './field.js'
+import { rowRuleOf } from './known-conditions.js'
+import { checkComparable } from './row-rules.js'
 import { isZodNode, type ZodDefinition, type ZodNode } from './zod-definition.js'
 
 /** What the zod schema of an object says of rows. */
@@ -30,7 +32,9 @@ export function rowSchemaFromZod(schema: z.ZodObject): RowSchemaFromZod {
     })
   }
   const { def } = node._zod
-  if (def.checks?.length) {
+  const rules = (def.checks ?? []).map(({ _zod }) => {
+    const rule = rowRuleOf(_zod.def.fn)
+    if (rule) return rule
     throw new PhloError(
       'PHLO_SCHEMA_UNSUPPORTED',
       'The schema has a function over whole rows (refine), which an engine cannot run',
@@ -38,8 +42,9 @@ export function rowSchemaFromZod(schema: z.ZodObject): RowSchemaFromZod {
         hint: 'Use a custom_sql check that compares the columns.',
       },
     )
-  }
-  const columns = Object.entries(def.shape ?? {}).map(([name, column]) => columnSchema(name, column))
+  })
+  const readings = Object.entries(def.shape ?? {}).map(([name, column]) => readColumn(name, column))
+  const columns = readings.map(({ column }) => column)
   if (columns.length === 0) throw new PhloError('PHLO_SCHEMA_UNSUPPORTED', 'The schema has no columns')
   const seen = new Map<string, string>()
   for (const { name } of columns) {
@@ -52,12 +57,19 @@ export function rowSchemaFromZod(schema: z.ZodObject): RowSchemaFromZod {
     }
     seen.set(name.toLowerCase(), name)
   }
-  return { rows: { columns }, loose: def.catchall?._zod.def.type === 'unknown' }
+  const compared = readings.map(({ column, naturalType }) => ({ ...column, naturalType }))
+  for (const rule of rules) checkComparable(rule, compared)
+  return { rows: { columns, ...(rules.length > 0 && { rules }) }, loose: def.catchall?._zod.def.type === 'unknown' }
 }
 
-function columnSchema(name: string, node: ZodNode): ColumnSchema {
+/** A column, and the type that its zod type has by itself. */
+function readColumn(name: string, node: ZodNode): { readonly column: ColumnSchema; readonly naturalType: IcebergType } {
   const reading = new Reading(name)
-  const type = reading.read(node)
+  const naturalType = reading.read(node)
+  return { column: columnOf(name, naturalType, reading), naturalType }
+}
+
+function columnOf(name: string, type: IcebergType, reading: Reading): ColumnSchema {
   const { options } = reading
   return {
     name,
@@ -68,6 +80,9 @@ function columnSchema(name: string, node: ZodNode): ColumnSchema {
     unique: options.unique ?? false,
     ...(options.description !== undefined && { doc: options.description }),
     ...(options.classification !== undefined && { classification: options.classification }),
+    ...(options.renamedFrom !== undefined && {
+      formerNames: typeof options.renamedFrom === 'string' ? [options.renamedFrom] : options.renamedFrom,
+    }),
   }
 }
 
@@ -75,7 +90,7 @@ function columnSchema(name: string, node: ZodNode): ColumnSchema {
 class Reading {
   nullable = false
   optional = false
-  options: FieldOptions = {}
+  options: FieldNotes = {}
   readonly rules: ColumnRule[] = []
   private readonly column: string
 
@@ -194,7 +209,7 @@ class Reading {
 
   /** Engines check rules on columns, so a nested type may only say types. */
   private inner(name: string, node: ZodNode): ColumnSchema {
-    const column = columnSchema(`${this.column}.${name}`, node)
+    const { column } = readColumn(`${this.column}.${name}`, node)
     const implied = new Set(['finite', 'min', 'max'])
     const said = column.rules.filter((rule) => !(implied.has(rule.kind) && isImplied(rule)))
     if (said.length > 0 || column.unique) throw this.nestedRule(column.name)

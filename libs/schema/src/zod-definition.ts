@@ -25,6 +25,8 @@ export interface ZodDefinition {
   readonly values?: readonly unknown[]
   readonly local?: boolean
   // Checks
+  /** What a check of the user's own calls; absent for those that add issues themselves. */
+  readonly fn?: (value: never) => boolean
   readonly value?: number | bigint | Date
   readonly inclusive?: boolean
   readonly minimum?: number

@@ -26,7 +26,8 @@ export function evolveSchema(
   }
 }
 
-type WantedField = Pick<ColumnSchema & NestedField, 'name' | 'type' | 'required' | 'doc'>
+type WantedField = Pick<ColumnSchema & NestedField, 'name' | 'type' | 'required' | 'doc'> &
+  Pick<ColumnSchema, 'formerNames'>
 
 class Evolution {
   readonly ids: FieldIds
@@ -44,11 +45,17 @@ class Evolution {
     parents: readonly string[],
   ): readonly NestedField[] {
     const wantedByName = new Map(wanted.map((field) => [field.name, field]))
-    const known = new Set(current.map((field) => field.name))
+    const renamed = renames(current, wanted)
+    const known = new Set(current.map((field) => renamed.get(field.name)?.name ?? field.name))
     const kept = current.map((field): NestedField => {
       const path = [...parents, field.name]
       const target = wantedByName.get(field.name)
       if (target) return this.field(field, target, path)
+      const successor = renamed.get(field.name)
+      if (successor) {
+        this.changes.push(changes.rename(path, successor.name))
+        return { ...this.field(field, successor, path), name: successor.name }
+      }
       this.changes.push(changes.drop(path, field.type))
       return field
     })
@@ -121,8 +128,10 @@ export function replaceSchema(
   formatVersion = 2,
 ): IcebergSchema {
   const ids = new FieldIds(Math.max(lastColumnId, highestFieldId(current)))
+  const renamed = new Map([...renames(current.fields, wanted.columns)].map(([before, { name }]) => [name, before]))
   const fields = wanted.columns.map((column): NestedField => {
-    const old = current.fields.find((field) => field.name === column.name)
+    const former = renamed.get(column.name) ?? column.name
+    const old = current.fields.find((field) => field.name === former)
     const rest = { name: column.name, required: column.required, ...(column.doc !== undefined && { doc: column.doc }) }
     if (old && sameType(old.type, column.type)) return { ...rest, id: old.id, type: old.type }
     const widened = old && promote(old.type, column.type, formatVersion, ids)
@@ -136,12 +145,26 @@ export function replaceSchema(
       const old = current.fields[index] as NestedField
       return (
         field.id === old.id &&
+        field.name === old.name &&
         field.required === old.required &&
         field.doc === old.doc &&
         sameType(field.type, old.type)
       )
     })
   return same ? current : { type: 'struct', 'schema-id': current['schema-id'], fields }
+}
+
+/** The wanted fields that are there under a former name and not under their own, by that former name. */
+function renames(current: readonly NestedField[], wanted: readonly WantedField[]): Map<string, WantedField> {
+  const there = new Set(current.map(({ name }) => name))
+  const taken = new Set(wanted.map(({ name }) => name))
+  const found = new Map<string, WantedField>()
+  for (const field of wanted) {
+    if (there.has(field.name)) continue
+    const former = field.formerNames?.find((name) => there.has(name) && !taken.has(name) && !found.has(name))
+    if (former !== undefined) found.set(former, field)
+  }
+  return found
 }
 
 function orderLike(fields: readonly NestedField[], order: readonly string[]): NestedField[] {

@@ -121,6 +121,39 @@ describe('the evolution of a schema', () => {
     }
   })
 
+  it('renames a column that is declared with its former name, which keeps its id', () => {
+    const before = newSchema(rows(column('id', 'int'), column('v', 'int')))
+    const renamed = column('value', 'long', { formerNames: ['worth', 'v'] })
+    const evolution = evolveSchema(before, 2, rows(column('id', 'int'), renamed))
+    expect(evolution.changes.map(({ column: name, change, class: kind }) => [name, change, kind])).toEqual([
+      ['v', 'rename', 'safe'],
+      ['v', 'widen', 'safe'],
+    ])
+    expect(evolution.schema.fields.map(({ id, name, type }) => [id, name, type])).toEqual([
+      [1, 'id', 'int'],
+      [2, 'value', 'long'],
+    ])
+    // Done once, it is nothing to do any more, also when somebody adds a column of the old name.
+    expect(evolveSchema(evolution.schema, 2, rows(column('id', 'int'), renamed)).changes).toEqual([])
+    const again = evolveSchema(evolution.schema, 2, rows(column('id', 'int'), renamed, column('v', 'int')))
+    expect(again.schema.fields.map(({ id, name }) => [id, name])).toEqual([
+      [1, 'id'],
+      [2, 'value'],
+      [3, 'v'],
+    ])
+    const replaced = replaceSchema(before, 2, rows(renamed))
+    expect(replaced.fields.map(({ id, name }) => [id, name])).toEqual([[2, 'value']])
+  })
+
+  it('takes no column for a renamed one that is still declared', () => {
+    const before = newSchema(rows(column('a', 'int')))
+    const wanted = rows(column('a', 'int'), column('b', 'int', { formerNames: ['a'] }))
+    expect(evolveSchema(before, 1, wanted).schema.fields.map(({ id, name }) => [id, name])).toEqual([
+      [1, 'a'],
+      [2, 'b'],
+    ])
+  })
+
   it('widens only as the specification lets it', () => {
     const safe: string[] = []
     for (const from of primitives) {

@@ -1,5 +1,5 @@
 import { type ColumnSchema, type PartitionInterval, PhloError, type RowSchema } from '@phlo/ports'
-import { columnPredicates } from '@phlo/schema'
+import { columnPredicates, rowPredicates } from '@phlo/schema'
 import { duckdbDialect, identifier, literal } from '../duckdb-dialect.js'
 import { duckdbType } from '../duckdb-types.js'
 import { requiredFields } from '../tables/required-fields.js'
@@ -43,6 +43,7 @@ export class RowPlan {
   private readonly scan: Scan
   private readonly columns: readonly PlannedColumn[]
   private readonly interval: PartitionInterval | undefined
+  private readonly rowConditions: readonly Condition[]
   private readonly conditions: readonly Condition[]
 
   /** Throws PHLO_SCHEMA_TYPE_MISMATCH when a column of the source can never become the declared one. */
@@ -50,7 +51,12 @@ export class RowPlan {
     this.scan = scan
     this.interval = interval
     this.columns = schema.columns.map((column) => planColumn(column, scan.types.get(column.name), scan.name))
-    this.conditions = this.columns.flatMap(conditionsOf)
+    this.rowConditions = rowPredicates(schema.rules ?? [], identifier).map(({ rule, description, passes }) => ({
+      rule,
+      reason: literal(description),
+      holds: passes,
+    }))
+    this.conditions = [...this.columns.flatMap(conditionsOf), ...this.rowConditions]
   }
 
   /** No value needs a cast, and the rows need no counting: then filters may go down into the file's reader. */
@@ -121,6 +127,7 @@ export class RowPlan {
       ...(guarded ? ['_phlo_guard'] : []),
       ...this.columns.flatMap((planned, index) => validity(planned, index)),
       ...this.columns.flatMap((planned) => rules(planned).map(({ holds }) => holds)),
+      ...this.rowConditions.map(({ holds }) => holds),
     ]
     const inside = this.inInterval()
     if (inside !== undefined) parts.push(inside)
