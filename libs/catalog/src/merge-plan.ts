@@ -5,6 +5,7 @@ import {
   type MergeStrategy,
   type NamespaceMerge,
   PhloError,
+  type SharedKeyLookup,
   type TableMerge,
 } from '@phlo/ports'
 import { changeOf } from './catalog-diff.js'
@@ -32,6 +33,7 @@ export type Rebase = (
     readonly target: CatalogValue | undefined
     readonly source: CatalogValue | undefined
   },
+  sharedKey: SharedKeyLookup | undefined,
 ) => Promise<{ readonly value: CatalogValue } | { readonly reason: string }>
 
 export interface MergePlan {
@@ -56,18 +58,19 @@ interface Decision {
 /** Decides for everything that the source changed what the target gets: three-way, key by key. Nothing is written. */
 export async function planMerge(
   { theirs, ours, target }: MergeSides,
-  options: Pick<MergeOptions, 'strategy' | 'strategies'>,
+  options: Pick<MergeOptions, 'strategy' | 'strategies' | 'sharedKey'>,
   rebase: Rebase,
 ): Promise<MergePlan> {
   const oursByKey = new Map(ours.map((difference) => [difference.key, difference]))
   const strategies = new Map(options.strategies?.map(({ identifier, strategy }) => [tableKey(identifier), strategy]))
+  const rebaseWith = (name: string, values: Parameters<Rebase>[1]) => rebase(name, values, options.sharedKey)
   const decide = async (difference: CatalogDifference): Promise<Decision | undefined> => {
     const { key, after } = difference
     const mine = oursByKey.get(key)
     if (!mine) return { difference, outcome: 'taken', value: after }
     if (sameValue(mine.after, after)) return undefined
     const strategy = strategies.get(key) ?? options.strategy ?? 'rebase'
-    return { difference, ...(await settle(strategy, difference, mine, rebase)) }
+    return { difference, ...(await settle(strategy, difference, mine, rebaseWith)) }
   }
   const decisions: Decision[] = []
   for (let start = 0; start < theirs.length; start += decidedAtOnce) {
@@ -103,7 +106,7 @@ async function settle(
   strategy: MergeStrategy,
   theirs: CatalogDifference,
   ours: CatalogDifference,
-  rebase: Rebase,
+  rebase: (key: string, values: Parameters<Rebase>[1]) => ReturnType<Rebase>,
 ): Promise<Pick<Decision, 'outcome' | 'reason' | 'value'>> {
   if (strategy === 'ours') return { outcome: 'kept' }
   if (strategy === 'theirs') return { outcome: 'taken', value: theirs.after }

@@ -1,5 +1,5 @@
 import { applyUpdates, mergeTable } from '@phlo/iceberg'
-import type { ObjectStore, TableMetadata, TableUpdate } from '@phlo/ports'
+import type { ObjectStore, SharedKeyLookup, TableMetadata, TableUpdate } from '@phlo/ports'
 import type { CatalogValue } from './catalog-state.js'
 import type { Rebase } from './merge-plan.js'
 import type { MetadataFiles, NewFile } from './metadata-files.js'
@@ -35,7 +35,7 @@ export class TableRebases {
     this.files = files
   }
 
-  readonly rebase: Rebase = (key, values) => {
+  readonly rebase: Rebase = (key, values, sharedKey) => {
     const { base, target, source } = values
     if (base?.type !== 'table' || target?.type !== 'table' || source?.type !== 'table')
       return Promise.resolve({ reason: base ? 'both sides changed it' : 'both sides made it' })
@@ -43,7 +43,7 @@ export class TableRebases {
     const name = JSON.stringify([states.base, states.target, states.source])
     let outcome = this.outcomes.get(name)
     if (!outcome) {
-      outcome = this.merge(key, target, states, name)
+      outcome = this.merge(key, target, { states, name, sharedKey })
       this.outcomes.set(name, outcome)
     }
     return outcome
@@ -75,14 +75,21 @@ export class TableRebases {
   private async merge(
     key: string,
     value: Extract<CatalogValue, { metadata: string }>,
-    states: { readonly base: string; readonly target: string; readonly source: string },
-    name: string,
+    {
+      states,
+      name,
+      sharedKey,
+    }: {
+      readonly states: { readonly base: string; readonly target: string; readonly source: string }
+      readonly name: string
+      readonly sharedKey: SharedKeyLookup | undefined
+    },
   ): Promise<Outcome> {
     const identifier = parseKey(key)
     const [base, target, source] = (await Promise.all(
       [states.base, states.target, states.source].map((file) => this.files.table(identifier, file)),
     )) as [TableMetadata, TableMetadata, TableMetadata]
-    const merged = await mergeTable(this.store, { base, target, source })
+    const merged = await mergeTable(this.store, { base, target, source, sharedKey })
     if (merged.outcome === 'same') return { value }
     if (merged.outcome === 'conflict') return { reason: merged.reason }
     const { updates, discard } = merged

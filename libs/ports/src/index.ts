@@ -164,4 +164,5 @@ export type {
 } from './rewrite.js'
 export type { AddFilesRequest, AddFilesResult } from './add-files.js'
 export type { ComparedStates, RowDiffCounts, RowDiffOptions, TableStateSelection } from './row-diff.js'
+export type { DescribedFile, SharedKeyLookup, SharedKeyRequest } from './shared-key.js'
 export type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'

@@ -5,6 +5,7 @@ import { definePort } from './port.js'
 import type { QueryPlan } from './query-plan.js'
 import type { RewriteDeletesRequest, RewriteDeletesResult, RewriteRequest, RewriteResult } from './rewrite.js'
 import type { ComparedStates, RowDiffCounts, RowDiffOptions } from './row-diff.js'
+import type { SharedKeyRequest } from './shared-key.js'
 import type { SqlDialect } from './sql-dialect.js'
 import type { TableIdentifier } from './table-identifier.js'
 import type { AnalyzeRequest, AnalyzeResult } from './table-statistics.js'
@@ -145,7 +146,10 @@ export interface QueryEngineSupports {
   readonly addFiles: boolean
   /** {@link QueryEngine.analyze} counts distinct values; without it, it throws PHLO_UNSUPPORTED. Default false. */
   readonly analyze: boolean
-  /** {@link QueryEngine.diffRows} and `countDiff` compare states of a table; without it, they throw PHLO_UNSUPPORTED. Default false. */
+  /**
+   * {@link QueryEngine.diffRows}, `countDiff` and `sharedKey` compare states of a table; without it, they throw
+   * PHLO_UNSUPPORTED. Default false.
+   */
   readonly diff: boolean
 }
 
@@ -217,6 +221,16 @@ export interface QueryEngine {
 
   /** How many rows {@link diffRows} would give. */
   countDiff(table: TableIdentifier, states: ComparedStates, options?: RowDiffOptions): Promise<RowDiffCounts>
+
+  /**
+   * A key that rows of both groups of files have, as a {@link SharedKeyLookup} tells it. Reads the key's columns alone, in
+   * bounded memory. Throws PHLO_UNSUPPORTED for fields that cannot be compared, PHLO_ICEBERG_UNSUPPORTED for files that cannot be read, and
+   * PHLO_OBJECT_NOT_FOUND.
+   */
+  sharedKey(
+    request: SharedKeyRequest,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<readonly string[] | undefined>
 
   /** The tables that a statement that only reads would read, without running it. */
   tables(sql: string): Promise<readonly StatementTable[]>

@@ -1,5 +1,6 @@
 import type { Catalog } from './catalog.js'
 import type { ObjectInfo } from './object-store.js'
+import type { SharedKeyLookup } from './shared-key.js'
 import type { TableIdentifier } from './table-identifier.js'
 
 export interface RefInfo {
@@ -84,6 +85,11 @@ export interface MergeOptions extends RefWords {
   readonly strategies?: readonly { readonly identifier: TableIdentifier; readonly strategy: MergeStrategy }[]
   /** Only look: nothing is written. Default false. */
   readonly dryRun?: boolean
+  /**
+   * Looks at the rows where both sides added some whose keys may be the same by what the metadata tells: an engine's
+   * `sharedKey`. Without it, and where it answers PHLO_UNSUPPORTED or PHLO_ICEBERG_UNSUPPORTED, they are a conflict.
+   */
+  readonly sharedKey?: SharedKeyLookup
   /** The target's commit that the caller looked at; another one is PHLO_COMMIT_CONFLICT. */
   readonly expectedTarget?: string
 }

@@ -27,12 +27,14 @@ import {
   type RowDiff,
   type RowDiffCounts,
   type RowDiffOptions,
+  type SharedKeyRequest,
   type SqlDialect,
   type StatementTable,
   type TableIdentifier,
 } from '@phlo/ports'
 import { duckdbDialect, identifier } from './duckdb-dialect.js'
 import { rowDiff } from './diff/row-diff.js'
+import { sharedKey } from './diff/shared-key.js'
 import { ChangeExecution } from './dml/execute-change.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { duckdbType, rowsForVersion } from './duckdb-types.js'
@@ -203,6 +205,10 @@ export class DuckDbQueryEngine implements QueryEngine {
       const count = (change: string) => Number(found.find((row) => row['change'] === change)?.['rows'] ?? 0)
       return { added: count('added'), removed: count('removed'), changed: count('changed') }
     }, options.signal)
+  }
+
+  sharedKey(request: SharedKeyRequest, options: { readonly signal?: AbortSignal } = {}) {
+    return this.host.connect((connection) => sharedKey(connection, this.store, request), options.signal)
   }
 
   async close(): Promise<void> {

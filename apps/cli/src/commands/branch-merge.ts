@@ -1,9 +1,9 @@
-import { type MergeOptions, type MergeResult } from '@phlo/ports'
+import type { MergeOptions, MergeResult, SharedKeyLookup } from '@phlo/ports'
 import type { CommandContext, GlobalOptions } from '../command-context.js'
 import { plainMerge, printOutcomes } from '../output/merge-outcome.js'
 import type { Terminal } from '../output/terminal.js'
 import type { MergeFlags } from './branch-flags.js'
-import { commitOf, refOf, withCatalog } from './opened-catalog.js'
+import { commitOf, refOf, withMergingCatalog } from './opened-catalog.js'
 
 export async function merge(
   context: CommandContext,
@@ -12,8 +12,8 @@ export async function merge(
   into: string,
   flags: MergeFlags,
 ): Promise<number> {
-  return withCatalog(context, globals, async (catalog) => {
-    const result = await catalog.merge(await refOf(catalog, from), into, optionsOf(flags))
+  return withMergingCatalog(context, globals, async (catalog, sharedKey) => {
+    const result = await catalog.merge(await refOf(catalog, from), into, optionsOf(flags, sharedKey))
     tell(context.terminal, globals, flags, result, {
       nothing: `${into} has everything of ${from} already.`,
       would: `Would merge ${from} into ${into}${result.fastForward ? ' by a fast-forward' : ''}`,
@@ -30,9 +30,9 @@ export async function cherryPick(
   into: string,
   flags: MergeFlags,
 ): Promise<number> {
-  return withCatalog(context, globals, async (catalog) => {
+  return withMergingCatalog(context, globals, async (catalog, sharedKey) => {
     const id = await commitOf(catalog, commit)
-    const result = await catalog.cherryPick(id, into, optionsOf(flags))
+    const result = await catalog.cherryPick(id, into, optionsOf(flags, sharedKey))
     const what = id.slice(0, 12)
     tell(context.terminal, globals, flags, result, {
       nothing: `${into} has what ${what} did already.`,
@@ -50,9 +50,9 @@ export async function revert(
   on: string,
   flags: MergeFlags,
 ): Promise<number> {
-  return withCatalog(context, globals, async (catalog) => {
+  return withMergingCatalog(context, globals, async (catalog, sharedKey) => {
     const id = await commitOf(catalog, commit)
-    const result = await catalog.revert(id, on, optionsOf(flags))
+    const result = await catalog.revert(id, on, optionsOf(flags, sharedKey))
     const what = id.slice(0, 12)
     tell(context.terminal, globals, flags, result, {
       nothing: `There is nothing of ${what} left to undo on ${on}.`,
@@ -63,8 +63,13 @@ export async function revert(
   })
 }
 
-function optionsOf({ strategy, table, dryRun }: MergeFlags): MergeOptions {
-  return { strategy, ...(table && { strategies: table }), ...(dryRun && { dryRun }) }
+function optionsOf({ strategy, table, dryRun }: MergeFlags, sharedKey: SharedKeyLookup | undefined): MergeOptions {
+  return {
+    strategy,
+    ...(table && { strategies: table }),
+    ...(dryRun && { dryRun }),
+    ...(sharedKey && { sharedKey }),
+  }
 }
 
 interface Said {

@@ -3,8 +3,10 @@ import {
   parseIdentifier,
   parseRefSpec,
   PhloError,
+  QueryEnginePort,
   requireVersioned,
   resolveRef,
+  type SharedKeyLookup,
   type TableIdentifier,
   type VersionedCatalog,
 } from '@phlo/ports'
@@ -19,6 +21,22 @@ export async function withCatalog(
 ): Promise<number> {
   return withPlugins(context, globals, async ({ composition }) => {
     await work(requireVersioned(composition.get(CatalogPort)))
+    return exitCode.ok
+  })
+}
+
+/** Like {@link withCatalog}, with what looks at rows where a merge cannot tell by metadata whether keys meet. */
+export async function withMergingCatalog(
+  context: CommandContext,
+  globals: GlobalOptions,
+  work: (catalog: VersionedCatalog, sharedKey: SharedKeyLookup | undefined) => Promise<void>,
+): Promise<number> {
+  return withPlugins(context, globals, async ({ composition }) => {
+    const engine = composition.find(QueryEnginePort)
+    await work(
+      requireVersioned(composition.get(CatalogPort)),
+      engine && ((request) => engine.sharedKey(request, { signal: context.signal })),
+    )
     return exitCode.ok
   })
 }

@@ -3,6 +3,7 @@ import {
   type MergeOutcome,
   type MergeStrategy,
   type ObjectStore,
+  type SharedKeyLookup,
   type TableMetadata,
   type TableRequirement,
   type TableUpdate,
@@ -33,6 +34,7 @@ export async function branchMerge(
   table: TableMetadata,
   branch: string,
   strategy: MergeStrategy,
+  sharedKey?: SharedKeyLookup,
 ): Promise<BranchMerge | undefined> {
   const record = readRecord(table, branch)
   if (!record) return undefined
@@ -47,7 +49,7 @@ export async function branchMerge(
   const base = whenParted(table, branch, record)
   if (!base) return conflict('The snapshot that the branch parted from has expired')
   const [target, source] = [withoutBranch(table, branch), onBranch(table, branch)]
-  const merged = await mergeTable(store, { base, target, source })
+  const merged = await mergeTable(store, { base, target, source, sharedKey })
   if (merged.outcome === 'conflict') return conflict(merged.reason)
   if (merged.outcome === 'same') return { ...plain, outcome: 'kept', updates: forgetting(table, branch) }
   const { updates, discard } = merged

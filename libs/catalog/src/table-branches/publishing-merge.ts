@@ -36,7 +36,7 @@ export async function planPublishing(
   const strategies = new Map(options.strategies?.map((item) => [formatIdentifier(item.identifier), item.strategy]))
   const planned = await inParallel(tables, async ({ identifier, metadata }) => {
     const strategy = strategies.get(formatIdentifier(identifier)) ?? options.strategy ?? 'rebase'
-    const merge = await branchMerge(lake.store, metadata, branch, strategy)
+    const merge = await branchMerge(lake.store, metadata, branch, strategy, options.sharedKey)
     return merge && { identifier, merge }
   })
   const merges = planned.filter((item) => item !== undefined)

@@ -144,7 +144,7 @@ class Run {
   }
 
   private async publish(scope: RunScope, audit: Audit, base: string): Promise<RunOutcome> {
-    const { catalog, profile, host } = this.dependencies
+    const { catalog, profile, host, queries } = this.dependencies
     let result: MergeResult | undefined
     try {
       result = await publish(catalog, {
@@ -154,6 +154,7 @@ class Run {
         message: `Run ${this.id}: ${this.describePlan()}`,
         author: host.author,
         properties: { 'run-id': this.id, profile, 'code-hash': this.codeHash() },
+        sharedKey: (request) => queries.sharedKey(request, { signal: scope.signal }),
         auditAgain: (move) => this.auditAgain(scope, audit, move),
       })
     } catch (error) {

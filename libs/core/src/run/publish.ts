@@ -4,6 +4,7 @@ import {
   mainBranch,
   type MergeResult,
   PhloError,
+  type SharedKeyLookup,
   type VersionedCatalog,
 } from '@phlo/ports'
 import { headOf, rebaseRun } from './rebase-run.js'
@@ -34,6 +35,8 @@ export interface PublishRequest {
   readonly message: string
   readonly author: string
   readonly properties: Readonly<Record<string, string>>
+  /** Looks at rows where only they tell whether both sides added one key. */
+  readonly sharedKey: SharedKeyLookup
   /** Audits the branch again where main's move matters; false keeps it from being published. */
   readonly auditAgain: (move: MainMove) => Promise<boolean>
 }
@@ -52,7 +55,7 @@ const mostAudits = 10
  * when others are always quicker; main stays as it is.
  */
 export async function publish(catalog: VersionedCatalog, request: PublishRequest): Promise<MergeResult | undefined> {
-  const { branch, base, message, author, properties } = request
+  const { branch, base, message, author, properties, sharedKey } = request
   const { commit: run } = await headOf(catalog, branch)
   let audited = base
   let audits = 0
@@ -63,12 +66,13 @@ export async function publish(catalog: VersionedCatalog, request: PublishRequest
         const changed = touched(request.footprint, await changedBetween(catalog, audited, commit))
         if (changed.length > 0 && !catalog.supports.refs) throw onTableBranches(changed)
         if (changed.length > 0 && ++audits > mostAudits) throw tooOften(changed)
-        const rebased = changed.length > 0 ? await rebaseRun(catalog, { branch, base, run, onto: commit, changed }) : []
+        const rebase = { branch, base, run, onto: commit, changed, sharedKey }
+        const rebased = changed.length > 0 ? await rebaseRun(catalog, rebase) : []
         if (!(await request.auditAgain({ commit, changed, rebased }))) return undefined
         audited = commit
       }
       // A commit of its own keeps the run's words, even where main could simply move forward.
-      const words = { message, author, properties, fastForward: false }
+      const words = { message, author, properties, sharedKey, fastForward: false }
       return await catalog.merge(branch, mainBranch, { ...words, expectedTarget: commit })
     } catch (error) {
       // Main moved between the look and the merge: look again.

@@ -5,6 +5,7 @@ import {
   parseIdentifier,
   PhloError,
   type RefInfo,
+  type SharedKeyLookup,
   type TableIdentifier,
   type VersionedCatalog,
 } from '@phlo/ports'
@@ -21,6 +22,7 @@ interface RunRebase {
   readonly onto: string
   /** What main changed that the run has to do with. */
   readonly changed: readonly string[]
+  readonly sharedKey: SharedKeyLookup
 }
 
 /** Partitions that both sides took in, of one table. */
@@ -37,7 +39,7 @@ interface Partitions {
  * Throws PHLO_MERGE_CONFLICT with the tables and reasons; the branch is then as the run left it.
  */
 export async function rebaseRun(catalog: VersionedCatalog, rebase: RunRebase): Promise<string[]> {
-  const { branch, run, onto } = rebase
+  const { branch, run, onto, sharedKey } = rebase
   const partitions = await partitionsOfBoth(catalog, rebase)
   try {
     let source = run
@@ -52,7 +54,8 @@ export async function rebaseRun(catalog: VersionedCatalog, rebase: RunRebase): P
       source = (await headOf(catalog, branch)).commit
     }
     await catalog.assignRef(branch, onto)
-    const merged = await catalog.merge(source, branch, { message: `Put ${branch} on top of the present ${mainBranch}` })
+    const message = `Put ${branch} on top of the present ${mainBranch}`
+    const merged = await catalog.merge(source, branch, { message, sharedKey })
     await setPartitions(
       catalog,
       branch,

@@ -150,6 +150,10 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }
 
+  async sharedKey(): Promise<never> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
+  }
+
   async rewriteDeletes(): Promise<RewriteDeletesResult> {
     throw new PhloError('PHLO_UNSUPPORTED', 'The fake engine has no files')
   }

@@ -43,6 +43,11 @@ export class ConcurrentChanges {
     return this.first(addsData, 0, entryStatus.added, concerned)
   }
 
+  /** Every data file that somebody added and that may hold a row of those. */
+  async *eachAddedData(concerned: Concerned): AsyncGenerator<DataFile> {
+    for await (const { file } of this.entries(addsData, 0, entryStatus.added, concerned)) yield file
+  }
+
   /** A data file that somebody removed and that may have held a row of those. */
   removedData(concerned: Concerned): Promise<DataFile | undefined> {
     return this.first(removesData, 0, entryStatus.deleted, concerned)

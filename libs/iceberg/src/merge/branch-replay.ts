@@ -1,4 +1,4 @@
-import type { ObjectStore, Snapshot, TableMetadata } from '@phlo/ports'
+import type { ObjectStore, SharedKeyLookup, Snapshot, TableMetadata } from '@phlo/ports'
 import { ConcurrentChanges, type ConcurrentVector } from '../commit/concurrent-changes.js'
 import type { AddedFile, CommitValidation, RowRegion } from '../commit/snapshot-change.js'
 import { summaryKeys } from '../commit/snapshot-summary.js'
@@ -7,10 +7,10 @@ import { type DataFile, fileContent, isDeletionVector } from '../manifest/data-f
 import { TableFiles } from '../manifest/table-files.js'
 import { snapshotsBetween } from '../metadata/ancestry.js'
 import { currentSchema } from '../metadata/metadata.js'
-import { indexById } from '../schema/schema.js'
 import { referencedDataFile } from '../scan/delete-index.js'
 import type { Parting } from './branch-history.js'
 import { LayoutIds, type TableSides } from './merged-layout.js'
+import { type FilesApart, keyName, requireOtherKeys } from './other-keys.js'
 import { everywhere, partitionsOf, sameKeys } from './row-regions.js'
 import type { SnapshotStep, StepFile } from './snapshot-step.js'
 import { mergeConflict } from './table-merge.js'
@@ -35,6 +35,7 @@ export class BranchReplay {
   private readonly sides: TableSides
   private readonly transaction: TableTransaction
   private readonly branch: ReplayedBranch
+  private readonly sharedKey: SharedKeyLookup | undefined
   private readonly ids: LayoutIds
   /** What the target did that the source does not know, `undefined` when its snapshots no longer tell. */
   private readonly unseen: readonly Snapshot[] | undefined
@@ -46,11 +47,18 @@ export class BranchReplay {
   /** Keys of data files that were written. */
   readonly written: string[] = []
 
-  constructor(store: ObjectStore, sides: TableSides, transaction: TableTransaction, branch: ReplayedBranch) {
+  constructor(
+    store: ObjectStore,
+    sides: TableSides,
+    transaction: TableTransaction,
+    branch: ReplayedBranch,
+    sharedKey: SharedKeyLookup | undefined,
+  ) {
     this.store = store
     this.sides = sides
     this.transaction = transaction
     this.branch = branch
+    this.sharedKey = sharedKey
     this.ids = new LayoutIds(sides.source, transaction.metadata)
     const { parting, head } = branch
     const between = branch.isAlone ? [] : snapshotsBetween(sides.target, parting.meeting ?? undefined, head)
@@ -90,7 +98,8 @@ export class BranchReplay {
       throw mergeConflict('history', 'The target no longer tells what it did since the sides parted', {
         branch: branch.name,
       })
-    if (step.operation !== 'replace') await requireOtherKeys(concurrent, keys, data, files)
+    const compared = step.operation === 'replace' ? [] : data
+    const apart = await requireOtherKeys(concurrent, keys, compared, files, this.sharedKey)
     const { deletes, united, key } = await uniteVectors(
       this.store,
       metadata,
@@ -106,8 +115,7 @@ export class BranchReplay {
     const region = this.regionOf(
       step,
       [...touched, ...step.removedData].map((file) => this.remapped(file)),
-      data,
-      deletes,
+      { data, deletes, apart },
       files,
     )
     await this.requireKnownRows(concurrent, step, deletes, region)
@@ -194,13 +202,18 @@ export class BranchReplay {
   private regionOf(
     step: SnapshotStep,
     touched: readonly DataFile[],
-    data: readonly DataFile[],
-    deletes: readonly DataFile[],
+    {
+      data,
+      deletes,
+      apart,
+    }: { readonly data: readonly DataFile[]; readonly deletes: readonly DataFile[]; readonly apart: FilesApart },
     files: TableFiles,
   ): RowRegion {
     if (step.snapshot.summary?.[summaryKeys.replaces] === 'table') return everywhere
     const keys = mergeKeysOf(step.snapshot)
-    return keys.length > 0 ? sameKeys(keys, data, deletes, files) : partitionsOf(touched, files)
+    return keys.length > 0
+      ? sameKeys(keys, data, deletes, files, apart.get(keyName(keys)))
+      : partitionsOf(touched, files)
   }
 
   /**
@@ -242,25 +255,6 @@ export class BranchReplay {
   private numberOnTarget(sequenceNumber: number): number {
     const replayed = this.numbers.findLast(({ source }) => source <= sequenceNumber)
     return replayed?.target ?? Math.min(sequenceNumber, this.sides.base['last-sequence-number'])
-  }
-}
-
-async function requireOtherKeys(
-  concurrent: ConcurrentChanges,
-  keys: readonly (readonly number[])[],
-  data: readonly DataFile[],
-  files: TableFiles,
-): Promise<void> {
-  if (data.length === 0) return
-  for (const ids of keys) {
-    const found = await concurrent.addedData({ region: sameKeys(ids, data, [], files) })
-    if (!found) continue
-    const names = indexById(currentSchema(files.metadata))
-    const columns = ids.map((id) => names.get(id)?.path.join('.') ?? String(id))
-    throw mergeConflict('keys', `Both sides added rows that may have the same ${columns.join(', ')}: ${found.path}`, {
-      file: found.path,
-      columns,
-    })
   }
 }
 

@@ -3,6 +3,7 @@ import {
   isPhloError,
   type ObjectStore,
   type PhloError,
+  type SharedKeyLookup,
   type Snapshot,
   type TableMetadata,
   type TableUpdate,
@@ -30,6 +31,8 @@ export interface MergedStates {
   readonly target: TableMetadata
   /** The table whose changes since `base` the target is to have, too. */
   readonly source: TableMetadata
+  /** Tells whether rows that both sides added have a key in common where bounds don't; without it, they may. */
+  readonly sharedKey?: SharedKeyLookup | undefined
   /** Milliseconds since 1970. */
   readonly now?: number
 }
@@ -43,11 +46,11 @@ export interface MergedStates {
  * Throws what reading throws: PHLO_ICEBERG_INVALID, PHLO_OBJECT_NOT_FOUND.
  */
 export async function mergeTable(store: ObjectStore, states: MergedStates): Promise<TableMerge> {
-  const { base, target, source, now = Date.now() } = states
+  const { base, target, source, sharedKey, now = Date.now() } = states
   if (sameState(source, target) || (base && sameState(source, base))) return { outcome: 'same' }
   if (target['table-uuid'] !== source['table-uuid'] || !base || base['table-uuid'] !== target['table-uuid'])
     return { outcome: 'conflict', kind: 'unrelated', reason: 'The sides are not states of one table', context: {} }
-  const merge = new Merge(store, { base, target, source }, now)
+  const merge = new Merge(store, { base, target, source }, sharedKey, now)
   try {
     return await merge.run()
   } catch (error) {
@@ -59,15 +62,17 @@ export async function mergeTable(store: ObjectStore, states: MergedStates): Prom
 class Merge {
   private readonly store: ObjectStore
   private readonly sides: TableSides
+  private readonly sharedKey: SharedKeyLookup | undefined
   private readonly transaction: TableTransaction
   private readonly replayed: ReplayedSnapshot[] = []
   private readonly written: string[] = []
   /** Snapshots of the source that are not of a branch which both sides have, and what they are in the merged table. */
   private readonly brought = new Map<bigint, bigint>()
 
-  constructor(store: ObjectStore, sides: TableSides, now: number) {
+  constructor(store: ObjectStore, sides: TableSides, sharedKey: SharedKeyLookup | undefined, now: number) {
     this.store = store
     this.sides = sides
+    this.sharedKey = sharedKey
     this.transaction = TableTransaction.change(store, sides.target, now)
   }
 
@@ -192,7 +197,8 @@ class Merge {
     if (parting.incomplete) steps.push(await netStep(this.store, { base, source, branch: name }))
     else for (const snapshot of parting.steps) steps.push(await readStep(files, snapshot))
     this.requireRoomForRows(steps, parting, name)
-    const replay = new BranchReplay(this.store, this.sides, this.transaction, { name, parting, head, isAlone })
+    const branch = { name, parting, head, isAlone }
+    const replay = new BranchReplay(this.store, this.sides, this.transaction, branch, this.sharedKey)
     try {
       const made = await replay.replay(steps)
       for (const [index, { snapshot }] of steps.entries()) this.remember(name, snapshot, made[index] as bigint)

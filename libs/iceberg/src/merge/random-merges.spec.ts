@@ -1,9 +1,10 @@
+import type { SharedKeyLookup } from '@phlo/ports'
 import { MemoryObjectStore } from '@phlo/ports/testing'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
 import { summaryKeys } from '../commit/snapshot-summary.js'
 import { currentSchema, refSnapshot } from '../metadata/metadata.js'
-import { DivergingTable, FileContents, liveRows, type RowVersion } from '../testing/diverging-table.js'
+import { DivergingTable, FileContents, type FoundFile, liveRows, type RowVersion } from '../testing/diverging-table.js'
 import { changedFiles, type FileRows } from './changed-files.js'
 import type { TableAt } from './changed-entries.js'
 import { mergeTable } from './merge-table.js'
@@ -49,6 +50,7 @@ const step: fc.Arbitrary<Step> = fc.record({
 const scenario = fc.record({
   version: fc.constantFrom<2 | 3>(2, 3),
   isolation: fc.constantFrom('serializable', 'snapshot'),
+  looks: fc.boolean(),
   base: fc.array(step, { minLength: 1, maxLength: 4 }),
   source: fc.array(step, { minLength: 1, maxLength: 3 }),
   target: fc.array(step, { maxLength: 3 }),
@@ -62,9 +64,9 @@ class Side {
   /** Versions that others took the place of. */
   readonly replaced = new Set<string>()
   readonly removed = new Set<string>()
-  /** Partitions that were replaced, or of which rows were deleted by what they hold. */
-  readonly swept = new Set<number>()
   merged = false
+  /** Of every row in a data file that a step other than a compaction left behind, also of those copied. */
+  readonly writtenKeys = new Set<number>()
   private readonly name: string
   private count = 0
 
@@ -79,7 +81,16 @@ class Side {
   }
 
   async take(item: Step): Promise<void> {
-    if (await this.perform(item)) this.done.push(item.kind)
+    const before = new Set((await this.files()).map(({ file }) => file.path))
+    if (!(await this.perform(item))) return
+    this.done.push(item.kind)
+    if (item.kind === 'compact') return
+    for (const { file, rows } of await this.files())
+      if (!before.has(file.path)) for (const { key } of rows) this.writtenKeys.add(key)
+  }
+
+  private files(): Promise<FoundFile[]> {
+    return this.table.contents.files(this.table.metadata)
   }
 
   private async perform({ kind, part, value, key, pick, mode }: Step): Promise<boolean> {
@@ -94,32 +105,33 @@ class Side {
       case 'overwrite-partition': {
         const added = this.fresh(part, key, value, 1 + (pick % 3))
         await table.append(added, { replacePartitions: true })
-        this.swept.add(part)
         return this.became([...this.rows.filter((row) => row.part !== part), ...added])
       }
       case 'delete': {
-        const matches = (row: RowVersion) => row.part === part && row.value === value
+        const [of] = this.rows.slice(pick % Math.max(1, this.rows.length))
+        if (!of) return false
+        const matches = (row: RowVersion) => row.part === of.part && row.value === of.value
         if (!(await table.replaceRows(matches, [], mode, { named }))) return false
-        this.swept.add(part)
         return this.became(this.rows.filter((row) => !matches(row)))
       }
       case 'delete-by-value': {
         await table.write({ add: [table.contents.equalityDeletes(part, value)] })
-        this.swept.add(part)
         return this.became(this.rows.filter((row) => row.part !== part || row.value !== value))
       }
       case 'update': {
-        const leaving = this.rows.filter((row) => row.part === part && row.value === value)
-        if (leaving.length === 0) return false
+        const [of] = this.rows.slice(pick % Math.max(1, this.rows.length))
+        if (!of) return false
+        const leaving = this.rows.filter((row) => row.part === of.part && row.value === of.value)
         const ids = new Set(leaving.map(({ id }) => id))
-        const added = leaving.map((row) => this.next({ ...row, value: (value + 1) % values }))
+        const added = leaving.map((row) => this.next({ ...row, value: (of.value + 1) % values }))
         await table.replaceRows(({ id }) => ids.has(id), added, mode, { named })
         for (const id of ids) this.replaced.add(id)
-        this.swept.add(part)
         return this.became([...this.rows.filter(({ id }) => !ids.has(id)), ...added])
       }
       case 'merge': {
-        const coming = new Set(Array.from({ length: 1 + (pick % 3) }, (_, index) => (key + index) % keys))
+        // Now and then far apart, so that others' keys lie between them.
+        const gap = 1 + (pick % 11)
+        const coming = new Set(Array.from({ length: 1 + (pick % 3) }, (_, index) => (key + gap * index) % keys))
         const added = [...coming].map((each) => this.next({ key: each, value, part: each % parts }))
         const leaving = this.rows.filter((row) => coming.has(row.key))
         await table.replaceRows((row) => coming.has(row.key), added, mode, {
@@ -188,6 +200,7 @@ const mustHappen = [
   'rebased',
   'conflict: rows',
   'conflict: keys',
+  'keys between keys',
   'conflict: schema',
   'conflict: properties',
   'conflict: history',
@@ -210,7 +223,7 @@ describe('any two states that came from one', () => {
     const outcomes = new Map<string, number>()
     const count = (what: string) => outcomes.set(what, (outcomes.get(what) ?? 0) + 1)
     await fc.assert(
-      fc.asyncProperty(scenario, async ({ version, isolation, ...steps }) => {
+      fc.asyncProperty(scenario, async ({ version, isolation, looks, ...steps }) => {
         const contents = new FileContents(new MemoryObjectStore())
         const levels = ['delete', 'update', 'merge'].map(
           (kind) => [`write.${kind}.isolation-level`, isolation] as const,
@@ -221,16 +234,27 @@ describe('any two states that came from one', () => {
         for (const item of steps.source) await source.take(item)
         for (const item of steps.target) await target.take(item)
         const stored = await keysOf(contents)
+        let between = 0
+        const sharedKey: SharedKeyLookup = async (request) => {
+          for (const files of [request.ours, request.theirs]) expect(files).not.toEqual([])
+          const key = await contents.sharedKey(request)
+          if (!key) between++
+          return key
+        }
         const merge = await mergeTable(contents.store, {
           base: base.table.metadata,
           target: target.table.metadata,
           source: source.table.metadata,
+          ...(looks && { sharedKey }),
         })
+        if (merge.outcome === 'rebased' && between > 0) count('keys between keys')
         count(merge.outcome === 'conflict' ? `conflict: ${merge.kind}` : merge.outcome)
         await expectDifference(source.table, target.table)
         await expectDifference(base.table, source.table)
         if (merge.outcome === 'conflict') {
           expect(await keysOf(contents)).toEqual(stored)
+          if (merge.kind === 'keys' && looks)
+            expect([...source.writtenKeys].filter((key) => target.writtenKeys.has(key))).not.toEqual([])
           return
         }
         if (merge.outcome === 'rebased') target.table.apply(merge.requirements, merge.updates)

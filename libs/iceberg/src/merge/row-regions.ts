@@ -27,13 +27,14 @@ export const everywhere: RowRegion = { mayBeIn: () => true, has: () => true }
 
 /**
  * Rows that may have the same key as one of the files', by the columns' bounds and by partitions that the key decides.
- * Position deletes are in it unless they and all of `deletes` name data files, and others.
+ * Position deletes are in it unless they and all of `deletes` name data files, and others; data files of `apart` are not.
  */
 export function sameKeys(
   keyIds: readonly number[],
   own: readonly DataFile[],
   deletes: readonly DataFile[],
   files: TableFiles,
+  apart?: ReadonlySet<string>,
 ): RowRegion {
   const deleted = new Set(deletes.map(referencedDataFile))
   return {
@@ -42,14 +43,15 @@ export function sameKeys(
       const path = referencedDataFile(file)
       if (file.content === fileContent.positionDeletes && path !== undefined && !deleted.has(undefined))
         return deleted.has(path)
-      return file.content !== fileContent.data || own.some((other) => mayShareKey(keyIds, other, file, files))
+      if (file.content !== fileContent.data) return true
+      return !apart?.has(file.path) && own.some((other) => mayShareKey(keyIds, other, file, files))
     },
     columns: keyIds,
   }
 }
 
 /** May a row of the one data file have the key of one of the other? "No" is certain. */
-function mayShareKey(keyIds: readonly number[], a: DataFile, b: DataFile, files: TableFiles): boolean {
+export function mayShareKey(keyIds: readonly number[], a: DataFile, b: DataFile, files: TableFiles): boolean {
   if (a.specId === b.specId) {
     const parted = files.spec(a.specId).some(({ field, transform }, index) => {
       const ofKey = transform.kind !== 'unknown' && sourceIds(field).every((id) => keyIds.includes(id))

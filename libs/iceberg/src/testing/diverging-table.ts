@@ -1,4 +1,4 @@
-import type { ObjectStore, TableMetadata, TableUpdate } from '@phlo/ports'
+import type { DescribedFile, ObjectStore, SharedKeyLookup, TableMetadata, TableUpdate } from '@phlo/ports'
 import type { AddedFile, SnapshotChange } from '../commit/snapshot-change.js'
 import { TableTransaction } from '../commit/transaction.js'
 import { deletionVectorBlob, readDeletionVector } from '../deletes/deletion-vector.js'
@@ -157,6 +157,15 @@ export class FileContents {
       found.push({ file, rows, gone })
     }
     return found
+  }
+
+  /** Compares keys as an engine does that reads the files. */
+  readonly sharedKey: SharedKeyLookup = async ({ ours, theirs }) => {
+    const keysOf = (files: readonly DescribedFile[]) =>
+      files.flatMap(({ path }) => (this.rows.get(path) ?? []).map(({ key }) => key))
+    const known = new Set(keysOf(theirs))
+    const key = keysOf(ours).find((each) => known.has(each))
+    return key === undefined ? undefined : [String(key)]
   }
 
   async live(metadata: TableMetadata, ref?: string): Promise<FoundRow[]> {

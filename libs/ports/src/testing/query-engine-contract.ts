@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import type { Catalog } from '../catalog.js'
+import type { Catalog, LoadedTable } from '../catalog.js'
 import { isVersioned } from '../versioned-catalog.js'
 import { isPhloError } from '../errors.js'
 import type { ExecuteOptions, MaterializeRequest, QueryEngine, QueryOptions } from '../query-engine.js'
+import type { SharedKeyLookup } from '../shared-key.js'
 import { formatIdentifier, parseIdentifier, type TableIdentifier } from '../table-identifier.js'
 import { type PlainRow, plainRows } from './plain-rows.js'
 import type { TestRunner } from './runner.js'
@@ -180,6 +181,48 @@ export function queryEngineContract(
       )
       assert.equal((await plainRows(await diff(2))).length, 2)
     })
+
+    using(
+      'tells merges of branches which keys meet, or says that it does not',
+      async ({ engine, catalog, put, rows }) => {
+        if (!engine.supports.diff) {
+          await put('a.t', 'SELECT 1 AS id')
+          const { metadata } = (await catalog.loadTable(table('a.t'))) as LoadedTable
+          const nothing = { metadata, keyIds: [1], ours: [], theirs: [] }
+          return assert.rejects(engine.sharedKey(nothing), withCode('PHLO_UNSUPPORTED'))
+        }
+        if (!engine.supports.dml || !isVersioned(catalog)) return
+        await put('a.t', "SELECT 0 AS id, 'base' AS side")
+        await catalog.createRef('dev')
+        await catalog.createRef('meets')
+        const upsert = (ref: string, ...ids: number[]) =>
+          engine.execute(
+            `MERGE INTO a.t AS t USING (VALUES ${ids.map((id) => `(${id}, '${ref}')`).join(', ')}) AS s(id, side) ON t.id = s.id ` +
+              'WHEN MATCHED THEN UPDATE SET side = s.side WHEN NOT MATCHED THEN INSERT (id, side) VALUES (s.id, s.side)',
+            { message: 'Merge rows', ref },
+          )
+        await upsert('main', 1, 5)
+        await upsert('dev', 2, 4)
+        await upsert('meets', 4, 5)
+        const sharedKey: SharedKeyLookup = (request) => engine.sharedKey(request)
+        const [blind, certain, meeting] = [
+          await catalog.merge('dev', 'main', { dryRun: true }),
+          await catalog.merge('dev', 'main', { sharedKey }),
+          await catalog.merge('meets', 'main', { dryRun: true, sharedKey }),
+        ].map(({ tables }) => tables[0])
+        assert.equal(blind?.outcome, 'conflict')
+        assert.equal(certain?.outcome, 'rebased')
+        assert.equal(meeting?.outcome, 'conflict')
+        assert.match(meeting.reason ?? '', /id [45]/)
+        assert.deepEqual(await rows('SELECT id, side FROM a.t ORDER BY id'), [
+          { id: 0, side: 'base' },
+          { id: 1, side: 'main' },
+          { id: 2, side: 'dev' },
+          { id: 4, side: 'dev' },
+          { id: 5, side: 'main' },
+        ])
+      },
+    )
 
     using('replaces a table with a SELECT that reads that table', async ({ put, rows }) => {
       await put('a.t', 'SELECT 1 AS id')
