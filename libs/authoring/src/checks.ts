@@ -1,4 +1,4 @@
-import type { AssetCheck, Severity } from '@phlo/core'
+import type { AssetCheck, CheckScope, Severity } from '@phlo/core'
 import { re2Pattern } from '@phlo/schema'
 import { declaredAt } from './declared-at.js'
 import { type Duration, milliseconds } from './durations.js'
@@ -15,8 +15,15 @@ export interface CheckOptions {
   readonly allow?: number
   /** The share of failing rows up to which a failure only warns. */
   readonly warn?: number
-  /** `partition` (default): the rows of the run's partitions. `table`: all rows. */
-  readonly scope?: 'partition' | 'table'
+  /** `partition` (default): the rows of the run's partitions. `table`: all rows. `{ days }`: those of the last days. */
+  readonly scope?: CheckScope
+  /** The column that tells a row's partition. Default: that of the asset's partitions. */
+  readonly partitionColumn?: string
+  /**
+   * `table` (default): on the run's branch, before it is published. `drift`: on main, once it is published, so that it
+   * keeps nothing back.
+   */
+  readonly layer?: 'table' | 'drift'
 }
 
 /** A check on columns of these names, which lets the compiler hold it against a table. */
@@ -31,7 +38,7 @@ function make<Column extends string>(
   options: unknown,
   name: string,
   given: CheckOptions = {},
-  defaultScope: 'partition' | 'table' = 'partition',
+  defaultScope: CheckScope = 'partition',
 ): Check<Column> {
   const location = declaredAt()
   return {
@@ -44,6 +51,8 @@ function make<Column extends string>(
       ...(given.allow !== undefined && { allowThreshold: given.allow }),
       ...(given.warn !== undefined && { warnThreshold: given.warn }),
       scope: given.scope ?? defaultScope,
+      ...(given.partitionColumn !== undefined && { partitionColumn: given.partitionColumn }),
+      layer: given.layer ?? 'table',
       source: 'phlo',
       ...(location && { location }),
     },

@@ -4,6 +4,7 @@ export {
   type AssetKey,
   assetKey,
   type AssetStrategy,
+  type CheckScope,
   type Freshness,
   type IngestionAsset,
   type LoadContext,
@@ -18,12 +19,14 @@ export { modelAssets } from './assets/model-assets.js'
 export { selectAssets } from './assets/selection.js'
 export {
   blocksPublishing,
+  type CheckLayer,
   type CheckMetadata,
   type CheckResult,
   type CheckStatus,
   sampleSize,
 } from './checks/check-result.js'
-export { CheckRunner, type CheckTarget } from './checks/check-runner.js'
+export { type CheckHistory, CheckRunner } from './checks/check-runner.js'
+export type { CheckTarget } from './checks/prepared-check.js'
 export { failedFraction, verdict, type VerdictRules } from './checks/verdict.js'
 export { type ErrorInfo, errorInfo } from './events/error-info.js'
 export type { RunEvent, RunOutcome, StepName } from './events/run-events.js'

@@ -140,6 +140,7 @@ export {
   type CheckContext,
   type CheckFinding,
   type CheckKind,
+  type CheckMetrics,
   CheckKindPort,
   type CompiledCheck,
 } from './check-kind.js'
@@ -150,7 +151,15 @@ export {
   TransformerPort,
   type TransformModel,
 } from './transformer.js'
-export { type RunEventRecord, type RunRecord, type RunStatus, type StateStore, StateStorePort } from './state-store.js'
+export {
+  type CheckRecord,
+  type CheckRecordFilter,
+  type RunEventRecord,
+  type RunRecord,
+  type RunStatus,
+  type StateStore,
+  StateStorePort,
+} from './state-store.js'
 export { type EventListener, EventListenerPort, type PublishedEvent } from './event-listener.js'
 export type {
   ColumnCondition,

@@ -18,4 +18,14 @@ export interface SqlDialect {
   textLength(expression: string): string
   /** Number of items of a list or entries of a map. */
   collectionLength(expression: string): string
+  /** One value of several: equal exactly when all of them are, where NULL equals NULL. */
+  tuple(expressions: readonly string[]): string
+  /** A digest of a text expression, as text: equal for equal texts, and hardly ever for others. */
+  digest(expression: string): string
+  /** Seconds since 1970 of a date, timestamp or timestamptz expression, as a double. */
+  epochSeconds(expression: string): string
+  /** Aggregate: about how many distinct values there are; NULL is none. */
+  approximateDistinct(expression: string): string
+  /** Aggregate: about the value that the given share (0 to 1) of a numeric expression's values do not exceed. */
+  approximateQuantile(expression: string, share: number): string
 }

@@ -37,6 +37,35 @@ export interface RunEventRecord {
   readonly data: unknown
 }
 
+/** What a check found. Times are milliseconds since 1970. */
+export interface CheckRecord {
+  readonly time: number
+  /** The run that the check belonged to; absent for one that somebody asked for by itself. */
+  readonly runId?: string
+  readonly asset: string
+  /** The check's name. */
+  readonly check: string
+  /** The branch, tag or commit that was looked at. */
+  readonly ref: string
+  /** What was looked at is, or was, on main. */
+  readonly published: boolean
+  readonly status: 'passed' | 'warned' | 'failed' | 'errored'
+  readonly snapshotId?: string
+  readonly partitionKey?: string
+  /** The whole result, as JSON. */
+  readonly result: unknown
+}
+
+export interface CheckRecordFilter {
+  readonly asset?: string
+  readonly check?: string
+  readonly runId?: string
+  readonly published?: boolean
+  /** Only the newest of each check of an asset; or of each partition, or each snapshot, that it looked at. */
+  readonly newestOf?: 'check' | 'partition' | 'snapshot'
+  readonly limit?: number
+}
+
 /**
  * Remembers runs and what happened in them. What was published is in the lake itself; losing this store loses history,
  * never data. Several processes may use one store.
@@ -51,6 +80,10 @@ export interface StateStore {
   appendEvents(runId: string, events: readonly RunEventRecord[]): Promise<void>
   /** Events with a `seq` above `after`, in order. */
   listEvents(runId: string, options?: { readonly after?: number }): Promise<readonly RunEventRecord[]>
+  /** Keeps all of them or none. */
+  appendChecks(records: readonly CheckRecord[]): Promise<void>
+  /** What checks found, newest first; those of one call in the reverse order of that call where their times are equal. */
+  listChecks(filter?: CheckRecordFilter): Promise<readonly CheckRecord[]>
   close(): Promise<void>
 }
 

@@ -13,6 +13,11 @@ export const duckdbDialect: SqlDialect = {
     `regexp_matches(${expression}, ${literal(regex)}${options.caseInsensitive ? ", 'i'" : ''})`,
   textLength: (expression) => `length(${expression})`,
   collectionLength: (expression) => `len(${expression})`,
+  tuple: (expressions) => `row(${expressions.join(', ')})`,
+  digest: (expression) => `md5(${expression})`,
+  epochSeconds: (expression) => `epoch(${expression})`,
+  approximateDistinct: (expression) => `approx_count_distinct(${expression})`,
+  approximateQuantile: (expression, share) => `approx_quantile(${expression}, ${share})`,
 }
 
 /** One identifier, quoted. The only place of this package where names become SQL. */

@@ -230,12 +230,26 @@ describe('a file that cannot be used', () => {
     })
     await again.close()
     const back = process_(
-      `const database = new Sqlite(file); database.exec('PRAGMA user_version = 1'); process.exit(0)`,
+      `const database = new Sqlite(file); database.exec('PRAGMA user_version = 2'); process.exit(0)`,
     )
     await ended(back)
     const last = new SqliteStateStore(file)
     expect(await last.getRun('r')).toEqual(run('r'))
     await last.close()
+  })
+
+  it('is brought up when an older version has written it', async () => {
+    const store = new SqliteStateStore(file)
+    await store.putRun(run('r'))
+    await store.close()
+    const child = process_(
+      `const database = new Sqlite(file); database.exec('DROP TABLE check_results; PRAGMA user_version = 1'); process.exit(0)`,
+    )
+    await ended(child)
+    const again = new SqliteStateStore(file)
+    expect(await again.listChecks()).toEqual([])
+    expect(await again.getRun('r')).toEqual(run('r'))
+    await again.close()
   })
 
   it('is named when it is a folder, or its folder cannot be made', async () => {

@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import {
+  type CheckRecord,
+  type CheckRecordFilter,
   errorMessage,
   hasSystemCode,
   PhloError,
@@ -28,7 +30,52 @@ const migrations = [
      data TEXT NOT NULL,
      PRIMARY KEY (run_id, seq)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE check_results (
+     id INTEGER PRIMARY KEY AUTOINCREMENT,
+     time INTEGER NOT NULL,
+     run_id TEXT,
+     asset TEXT NOT NULL,
+     check_name TEXT NOT NULL,
+     ref TEXT NOT NULL,
+     published INTEGER NOT NULL,
+     status TEXT NOT NULL,
+     snapshot_id TEXT,
+     partition_key TEXT,
+     result TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX check_results_by_check ON check_results (asset, check_name, time DESC);
+   CREATE INDEX check_results_by_run ON check_results (run_id) WHERE run_id IS NOT NULL;`,
 ]
+
+const checkColumns = 'time, run_id, asset, check_name, ref, published, status, snapshot_id, partition_key, result'
+
+interface CheckRow {
+  readonly time: number
+  readonly run_id: string | null
+  readonly asset: string
+  readonly check_name: string
+  readonly ref: string
+  readonly published: number
+  readonly status: CheckRecord['status']
+  readonly snapshot_id: string | null
+  readonly partition_key: string | null
+  readonly result: string
+}
+
+function checkRecord(row: CheckRow): CheckRecord {
+  return {
+    time: row.time,
+    ...(row.run_id !== null && { runId: row.run_id }),
+    asset: row.asset,
+    check: row.check_name,
+    ref: row.ref,
+    published: row.published === 1,
+    status: row.status,
+    ...(row.snapshot_id !== null && { snapshotId: row.snapshot_id }),
+    ...(row.partition_key !== null && { partitionKey: row.partition_key }),
+    result: JSON.parse(row.result) as unknown,
+  }
+}
 
 /** How long a process waits for another one's write, in milliseconds. */
 const defaultPatience = 10_000
@@ -91,6 +138,56 @@ export class SqliteStateStore implements StateStore {
           .all(runId, options.after ?? Number.MIN_SAFE_INTEGER) as (Omit<RunEventRecord, 'data'> & { data: string })[],
     )
     return rows.map(({ seq, time, type, data }) => ({ seq, time, type, data: JSON.parse(data) as unknown }))
+  }
+
+  async appendChecks(records: readonly CheckRecord[]): Promise<void> {
+    if (records.length === 0) return
+    await this.using((database) => {
+      const insert = database.prepare(
+        `INSERT INTO check_results (${checkColumns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      )
+      database.transaction(() => {
+        for (const record of records) {
+          insert.run(
+            record.time,
+            record.runId ?? null,
+            record.asset,
+            record.check,
+            record.ref,
+            record.published ? 1 : 0,
+            record.status,
+            record.snapshotId ?? null,
+            record.partitionKey ?? null,
+            JSON.stringify(record.result ?? null),
+          )
+        }
+      })()
+    })
+  }
+
+  async listChecks(filter: CheckRecordFilter = {}): Promise<readonly CheckRecord[]> {
+    const wanted = Object.entries({
+      asset: filter.asset,
+      check_name: filter.check,
+      run_id: filter.runId,
+      published: filter.published === undefined ? undefined : Number(filter.published),
+    }).filter((entry): entry is [string, string | number] => entry[1] !== undefined)
+    const where = wanted.length === 0 ? '' : `WHERE ${wanted.map(([column]) => `${column} = ?`).join(' AND ')}`
+    const group = { check: '', partition: ', partition_key', snapshot: ', snapshot_id' }
+    const rank =
+      filter.newestOf === undefined
+        ? '1'
+        : `row_number() OVER (PARTITION BY asset, check_name${group[filter.newestOf]} ORDER BY time DESC, id DESC)`
+    const rows = await this.using(
+      (database) =>
+        database
+          .prepare(
+            `SELECT ${checkColumns} FROM (SELECT *, ${rank} AS rank FROM check_results ${where})
+             WHERE rank = 1 ORDER BY time DESC, id DESC LIMIT ?`,
+          )
+          .all(...wanted.map(([, value]) => value), filter.limit ?? -1) as CheckRow[],
+    )
+    return rows.map(checkRecord)
   }
 
   async close(): Promise<void> {

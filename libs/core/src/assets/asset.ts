@@ -18,6 +18,19 @@ export function assetKey(target: TableIdentifier): AssetKey {
 
 export type Severity = 'warn' | 'error'
 
+/** The rows of so many days: back from the run's last partition, or from now where there is none. */
+export interface RollingWindow {
+  readonly days: number
+  /** The column that dates the rows. Default: that of the asset's partitions. */
+  readonly column?: string
+}
+
+/**
+ * Which rows a check looks at: those of the run's partitions (all rows, where the asset has no partitions), all rows, or
+ * those of the last days.
+ */
+export type CheckScope = 'partition' | 'table' | RollingWindow
+
 /** A check as an asset has it. */
 export interface AssetCheck {
   /** The check kind, for instance `range`. */
@@ -33,8 +46,11 @@ export interface AssetCheck {
   readonly allowThreshold?: number
   /** The share of failing rows up to which the failure is only a warning. */
   readonly warnThreshold?: number
-  /** `partition`: only the rows of the run's partitions, where the asset has partitions. */
-  readonly scope: 'partition' | 'table'
+  readonly scope: CheckScope
+  /** The column that tells a row's partition, for the scope `partition`. Default: that of the asset's partitions. */
+  readonly partitionColumn?: string
+  /** `table`: on the run's branch, before it is published. `drift`: on main, afterwards, so that it keeps nothing back. */
+  readonly layer: 'table' | 'drift'
   /** Where the check comes from: `phlo` or `dbt`. */
   readonly source: string
   readonly location?: SourceLocation

@@ -22,6 +22,7 @@ export function modelAssets(models: readonly TransformModel[], others: readonly 
       severity: test.severity,
       blocking: true,
       scope: 'table',
+      layer: 'table',
       source: 'dbt',
       location: test.location,
     })),

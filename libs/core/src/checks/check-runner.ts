@@ -2,82 +2,72 @@ import {
   type AggregateValues,
   type CheckFinding,
   type CheckKind,
-  type CompiledCheck,
+  type CheckMetrics,
   formatIdentifier,
   isPhloError,
-  issuePath,
-  nearest,
   PhloError,
   type QueryEngine,
-  type SqlDialect,
-  type TableIdentifier,
   toPhloError,
 } from '@phlo/ports'
-import type { AssetCheck, AssetKey } from '../assets/asset.js'
-import { errorInfo } from '../events/error-info.js'
+import type { AssetCheck } from '../assets/asset.js'
 import { type PlainRow, readRows } from '../result-rows.js'
-import { type CheckResult, sampleSize } from './check-result.js'
+import { cannotRun, type CheckResult, sampleSize } from './check-result.js'
+import { type CheckTarget, describeCheck, failingRowsSql, type PreparedCheck, prepareCheck } from './prepared-check.js'
+import { SharedScan } from './shared-scan.js'
 import { verdict } from './verdict.js'
 
-/** The rows that a table's checks look at. */
-export interface CheckTarget {
-  readonly asset: AssetKey
-  readonly table: TableIdentifier
-  readonly columns: readonly { readonly name: string; readonly type: unknown }[]
-  readonly ref: string
-  /** SQL condition for the rows of the run's partitions; absent when checks look at the whole table. */
-  readonly partitionFilter?: string
-  readonly partitionKey?: string
-  /** Told the names of further tables that the checks read. */
-  readonly onRead?: (table: string) => void
+/** What checks found of earlier states. */
+export interface CheckHistory {
+  /**
+   * The figures that a check kept of published states of the asset other than the target's own, newest first: one of each
+   * partition for a check that looks at partitions, one of each snapshot for others.
+   */
+  earlier(target: CheckTarget, check: AssetCheck, limit: number): Promise<readonly CheckMetrics[]>
 }
 
-/** A check that is ready to run. */
-interface Prepared {
-  readonly check: AssetCheck
-  readonly kind: CheckKind
-  readonly options: unknown
-  readonly compiled: CompiledCheck
-}
+/** The values that a check's part of a scan gave, or why it gave none. */
+type Scanned = AggregateValues | PhloError
 
 /**
- * Runs a table's checks in as few scans as can be: all that look at rows or aggregates of the same rows share one.
- * A check that cannot run has failed. Results come in the order of the checks.
+ * Runs a table's checks in as few scans as can be: whatever can be told by aggregates is told by one scan, also for checks
+ * that look at other rows than the rest. A check that cannot run has failed. Results come in the order of the checks.
  */
 export class CheckRunner {
   private readonly engine: QueryEngine
   private readonly kinds: ReadonlyMap<string, CheckKind>
+  private readonly history: CheckHistory
 
-  constructor(engine: QueryEngine, kinds: readonly CheckKind[]) {
+  constructor(engine: QueryEngine, kinds: readonly CheckKind[], history: CheckHistory) {
     this.engine = engine
     this.kinds = new Map(kinds.map((kind) => [kind.kind, kind]))
+    this.history = history
   }
 
   async run(target: CheckTarget, checks: readonly AssetCheck[], signal?: AbortSignal): Promise<CheckResult[]> {
     const now = new Date()
     const results = new Map<AssetCheck, CheckResult>()
-    const prepared: Prepared[] = []
+    const prepared: PreparedCheck[] = []
     for (const check of checks) {
       try {
-        prepared.push(await this.prepare(target, check, now))
+        prepared.push(await prepareCheck(this.kinds, target, check, this.engine.dialect, now))
       } catch (error) {
         results.set(check, errored(target, check, check.kind, error))
       }
     }
-    for (const scope of ['partition', 'table'] as const) {
-      const relation = this.relation(target, scope)
-      const sharing = prepared.filter((item) => item.check.scope === scope && item.compiled.type !== 'query')
-      const alone = prepared.filter((item) => item.check.scope === scope && item.compiled.type === 'query')
-      const findings = await this.scan(target, relation, sharing, signal)
-      for (const item of [...sharing, ...alone]) {
-        try {
-          const finding = findings.get(item)
-          if (isPhloError(finding)) throw finding
-          results.set(item.check, await this.judge(target, relation, item, finding, signal))
-        } catch (error) {
-          if (signal?.aborted) throw error
-          results.set(item.check, errored(target, item.check, description(item), error))
-        }
+    const scanned = await this.scan(
+      target,
+      prepared.filter(({ compiled }) => compiled.type !== 'known'),
+      signal,
+    )
+    for (const item of prepared) {
+      try {
+        const values = scanned.get(item)
+        if (isPhloError(values)) throw values
+        const finding = await this.finding(target, item, values ?? {}, signal)
+        results.set(item.check, await this.result(target, item, finding, signal))
+      } catch (error) {
+        if (signal?.aborted) throw error
+        results.set(item.check, errored(target, item.check, describeCheck(item), error))
       }
     }
     return checks.map((check) => results.get(check) as CheckResult)
@@ -85,103 +75,104 @@ export class CheckRunner {
 
   /** Names of the tables that a check reads; none for one that cannot run, which running it will tell. */
   async tables(target: CheckTarget, check: AssetCheck): Promise<readonly string[]> {
-    const relation = this.relation(target, check.scope)
     try {
-      const prepared = await this.prepare(target, check, new Date())
-      const sql = failingRowsSql(relation, prepared.compiled) ?? sharedScan(relation, [prepared], this.engine.dialect)
-      return (await this.engine.tables(sql)).map(({ identifier }) => formatIdentifier(identifier))
+      const item = await prepareCheck(this.kinds, target, check, this.engine.dialect, new Date())
+      const { sql } = new SharedScan(this.engine.dialect.table(target.table), [item], this.engine.dialect)
+      const statements = [sql, failingRowsSql(item), totalSql(item)].filter((text) => text !== undefined)
+      const found = await Promise.all(statements.map((text) => this.engine.tables(text)))
+      return [...new Set(found.flat().map(({ identifier }) => formatIdentifier(identifier)))]
     } catch {
       return []
     }
   }
 
-  /** Validates the options, finds the columns and compiles. */
-  private async prepare(target: CheckTarget, check: AssetCheck, now: Date): Promise<Prepared> {
-    const at = check.location ? { location: check.location } : {}
-    const kind = this.kinds.get(check.kind)
-    if (!kind) {
-      const known = [...this.kinds.keys()].sort()
-      const near = nearest(check.kind, known)
-      throw new PhloError('PHLO_CHECK_INVALID', `There is no kind of check named ${JSON.stringify(check.kind)}`, {
-        hint: `${near === undefined ? '' : `Did you mean ${near}? `}Kinds: ${known.join(', ')}.`,
-        ...at,
-      })
-    }
-    const options = await validated(kind, check)
-    const names = target.columns.map(({ name }) => name)
-    for (const column of kind.columns(options)) {
-      if (names.includes(column)) continue
-      const near = nearest(column, names)
-      throw new PhloError('PHLO_CHECK_INVALID', `${target.asset} has no column ${JSON.stringify(column)}`, {
-        hint: near === undefined ? `Columns: ${names.join(', ')}.` : `Did you mean ${near}?`,
-        ...at,
-      })
-    }
-    const compiled = kind.compile(options, {
-      table: target.table,
-      columns: target.columns,
-      dialect: this.engine.dialect,
-      now,
-    })
-    return { check, kind, options, compiled }
-  }
-
-  private relation(target: CheckTarget, scope: AssetCheck['scope']): string {
-    const table = this.engine.dialect.table(target.table)
-    return scope === 'partition' && target.partitionFilter !== undefined
-      ? `(SELECT * FROM ${table} WHERE ${target.partitionFilter})`
-      : table
-  }
-
   /** One scan for all; when it fails, one for each, so that only the faulty check fails. */
   private async scan(
     target: CheckTarget,
-    relation: string,
-    items: readonly Prepared[],
+    items: readonly PreparedCheck[],
     signal: AbortSignal | undefined,
-  ): Promise<Map<Prepared, CheckFinding | PhloError>> {
-    const findings = new Map<Prepared, CheckFinding | PhloError>()
-    if (items.length === 0) return findings
+  ): Promise<Map<PreparedCheck, Scanned>> {
+    if (items.length === 0) return new Map()
     try {
-      const sql = sharedScan(relation, items, this.engine.dialect)
-      await this.noteReads(target, sql)
-      const [row] = await this.rows(sql, target.ref, 1, signal)
-      items.forEach((item, index) => findings.set(item, findingFrom(item.compiled, index, row as PlainRow)))
-      return findings
+      const scan = new SharedScan(this.engine.dialect.table(target.table), items, this.engine.dialect)
+      await this.noteReads(target, scan.sql)
+      const [row] = await this.rows(scan.sql, target.ref, 1, signal)
+      return new Map(items.map((item) => [item, scan.values(item, row as PlainRow)]))
     } catch (error) {
       if (signal?.aborted) throw error
-      if (items.length === 1) return new Map([[items[0] as Prepared, toPhloError(error)]])
+      if (items.length === 1) return new Map([[items[0] as PreparedCheck, toPhloError(error)]])
+      const each = new Map<PreparedCheck, Scanned>()
       for (const item of items)
-        for (const [key, finding] of await this.scan(target, relation, [item], signal)) findings.set(key, finding)
-      return findings
+        for (const [key, values] of await this.scan(target, [item], signal)) each.set(key, values)
+      return each
     }
   }
 
-  private async judge(
+  private async finding(
     target: CheckTarget,
-    relation: string,
-    item: Prepared,
-    scanned: CheckFinding | undefined,
+    item: PreparedCheck,
+    values: AggregateValues,
+    signal: AbortSignal | undefined,
+  ): Promise<CheckFinding> {
+    const { check, compiled } = item
+    const totalCount = Number(values['total'])
+    switch (compiled.type) {
+      case 'known':
+        return compiled.finding
+      case 'rows': {
+        const failedCount = Number(values['failed'])
+        return { passed: failedCount === 0, failedCount, totalCount }
+      }
+      case 'aggregates': {
+        const wanted = compiled.history ?? 0
+        return compiled.judge(values, wanted === 0 ? [] : await this.history.earlier(target, check, wanted))
+      }
+      case 'query':
+        if (compiled.screen?.clean(values)) return { passed: true, failedCount: 0, totalCount }
+        return this.countFailing(target, item, totalCount, signal)
+    }
+  }
+
+  private async countFailing(
+    target: CheckTarget,
+    item: PreparedCheck,
+    rows: number,
+    signal: AbortSignal | undefined,
+  ): Promise<CheckFinding> {
+    const failing = failingRowsSql(item) as string
+    const total = totalSql(item)
+    await this.noteReads(target, failing)
+    const counted = total === undefined ? '' : `, (${total}) AS total`
+    const sql = `SELECT (SELECT count(*) FROM (${failing}) AS failing) AS failed${counted}`
+    const [row] = await this.rows(sql, target.ref, 1, signal)
+    const failedCount = Number(row?.['failed'])
+    return { passed: failedCount === 0, failedCount, totalCount: total === undefined ? rows : Number(row?.['total']) }
+  }
+
+  private async result(
+    target: CheckTarget,
+    item: PreparedCheck,
+    finding: CheckFinding,
     signal: AbortSignal | undefined,
   ): Promise<CheckResult> {
-    const { check, kind, compiled } = item
-    const failing = failingRowsSql(relation, compiled)
-    if (failing !== undefined && compiled.type === 'query') await this.noteReads(target, failing)
-    const finding = scanned ?? (await this.countFailing(relation, failing as string, target.ref, signal))
-    const judged = verdict(finding, check)
+    const { check } = item
+    const failing = failingRowsSql(item)
     const repro = failing !== undefined && finding.failedCount > 0 ? `${failing} LIMIT ${sampleSize}` : undefined
     const sample = repro === undefined ? undefined : await this.rows(repro, target.ref, sampleSize, signal)
     return {
       asset: target.asset,
       name: check.name,
       kind: check.kind,
-      description: kind.describe(item.options),
-      ...judged,
+      description: describeCheck(item),
+      layer: check.layer,
+      ...verdict(finding, check),
       blocking: check.blocking,
+      snapshotId: target.snapshotId,
       ...(finding.observed !== undefined && { observed: finding.observed }),
+      ...(finding.metrics && { metrics: finding.metrics }),
       metadata: {
         source: check.source,
-        ...(check.scope === 'partition' && target.partitionKey !== undefined && { partition_key: target.partitionKey }),
+        ...partitionKey(target, check),
         failed_count: finding.failedCount,
         ...(finding.totalCount !== undefined && { total_count: finding.totalCount }),
         ...(failing !== undefined && { query_or_sql: failing }),
@@ -197,89 +188,21 @@ export class CheckRunner {
     for (const { identifier } of await this.engine.tables(sql)) target.onRead(formatIdentifier(identifier))
   }
 
-  private async countFailing(
-    relation: string,
-    failing: string,
-    ref: string,
-    signal: AbortSignal | undefined,
-  ): Promise<CheckFinding> {
-    const sql = `SELECT (SELECT count(*) FROM (${failing}) AS failing) AS failed, (SELECT count(*) FROM ${relation} AS checked) AS total`
-    const [row] = await this.rows(sql, ref, 1, signal)
-    const failed = Number(row?.['failed'])
-    return { passed: failed === 0, failedCount: failed, totalCount: Number(row?.['total']) }
-  }
-
   private async rows(sql: string, ref: string, limit: number, signal: AbortSignal | undefined): Promise<PlainRow[]> {
     return readRows(await this.engine.query(sql, { ref, ...(signal && { signal }) }), limit)
   }
 }
 
-async function validated(kind: CheckKind, check: AssetCheck): Promise<unknown> {
-  const result = await kind.options['~standard'].validate(check.options)
-  if (!result.issues) return result.value
-  const problems = result.issues.map((issue) => [issuePath(issue).join('.'), issue.message].filter(Boolean).join(': '))
-  throw new PhloError('PHLO_CHECK_INVALID', `The check ${check.name} is declared wrongly: ${problems.join('; ')}`, {
-    ...(check.location && { location: check.location }),
-  })
+function totalSql({ compiled, relation }: PreparedCheck): string | undefined {
+  return compiled.type === 'query' ? compiled.total?.(relation) : undefined
 }
 
-/** One row with a column for every aggregate of every check. */
-function sharedScan(relation: string, items: readonly Prepared[], dialect: SqlDialect): string {
-  const columns = items.flatMap(({ compiled }, index) => {
-    if (compiled.type === 'rows')
-      return [`count(*) FILTER (WHERE ${compiled.failing}) AS ${dialect.identifier(`c${index}_failed`)}`]
-    if (compiled.type === 'aggregates') {
-      return Object.entries(compiled.select).map(
-        ([alias, sql]) => `${sql} AS ${dialect.identifier(`c${index}_${alias}`)}`,
-      )
-    }
-    return []
-  })
-  return `SELECT count(*) AS total, ${columns.join(', ')} FROM ${relation} AS checked`
-}
-
-function findingFrom(compiled: CompiledCheck, index: number, row: PlainRow): CheckFinding {
-  const total = Number(row['total'])
-  if (compiled.type === 'rows') {
-    const failed = Number(row[`c${index}_failed`])
-    return { passed: failed === 0, failedCount: failed, totalCount: total }
-  }
-  if (compiled.type !== 'aggregates')
-    throw new PhloError('PHLO_INTERNAL', 'A check that reads rows by itself was scanned with others')
-  const values: AggregateValues = Object.fromEntries(
-    Object.keys(compiled.select).map((alias) => [alias, row[`c${index}_${alias}`]]),
-  )
-  return compiled.judge({ ...values, total })
-}
-
-/** A kind that fails at its words, too, is described by its name. */
-function description({ kind, options }: Prepared): string {
-  try {
-    return kind.describe(options)
-  } catch {
-    return kind.kind
-  }
-}
-
-function failingRowsSql(relation: string, compiled: CompiledCheck): string | undefined {
-  if (compiled.type === 'rows') return `SELECT * FROM ${relation} WHERE ${compiled.failing}`
-  return compiled.type === 'query' ? compiled.failingRows(relation) : undefined
+function partitionKey(target: CheckTarget, check: AssetCheck): { readonly partition_key?: string } {
+  return check.scope !== 'table' && target.partitions ? { partition_key: target.partitions.key } : {}
 }
 
 function errored(target: CheckTarget, check: AssetCheck, description: string, error: unknown): CheckResult {
-  return {
-    asset: target.asset,
-    name: check.name,
-    kind: check.kind,
-    description,
-    status: 'errored',
-    severity: 'error',
-    blocking: check.blocking,
-    metadata: {
-      source: check.source,
-      ...(target.partitionKey !== undefined && { partition_key: target.partitionKey }),
-      failed_count: 0,
-    },
-    error: errorInfo(error),
-  }
+  const result = cannotRun(target.asset, check, description, error)
+  const { snapshotId } = target
+  return { ...result, snapshotId, metadata: { ...result.metadata, ...partitionKey(target, check) } }
 }

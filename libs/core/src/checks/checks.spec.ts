@@ -5,7 +5,8 @@ import { knownOutcomes } from '../testing/known-outcomes.js'
 import { fakeKind } from '../testing/fake-engine.js'
 import { checked, table, TestProject } from '../testing/test-project.js'
 import { blocksPublishing, type CheckResult } from './check-result.js'
-import { CheckRunner, type CheckTarget } from './check-runner.js'
+import { type CheckHistory, CheckRunner } from './check-runner.js'
+import type { CheckTarget } from './prepared-check.js'
 import { failedFraction, verdict } from './verdict.js'
 
 describe('a verdict', () => {
@@ -64,14 +65,23 @@ describe('running checks', () => {
   const target: CheckTarget = {
     asset: 'bronze.a',
     table: table('bronze.a'),
-    columns: [{ name: 'id', type: 'long' }],
+    columns: [
+      { name: 'id', type: 'long' },
+      { name: 'at', type: 'date' },
+    ],
     ref: 'branch',
-    partitionFilter: 'at >= 1',
-    partitionKey: '2024-06-01',
+    snapshotId: '7',
+    partitions: {
+      column: 'at',
+      intervals: [{ from: Date.UTC(2024, 5, 1), to: Date.UTC(2024, 5, 2) }],
+      key: '2024-06-01',
+    },
   }
+  const inPartition = `("at" >= date '2024-06-01' AND "at" < date '2024-06-02')`
+  const noHistory: CheckHistory = { earlier: async () => [] }
   beforeEach(async () => {
     project = await TestProject.open()
-    runner = new CheckRunner(project.engine, [fakeKind])
+    runner = new CheckRunner(project.engine, [fakeKind], noHistory)
   })
   const statements = () => project.engine.statements.map(({ sql }) => sql)
   const summary = (results: readonly CheckResult[]) =>
@@ -86,9 +96,10 @@ describe('running checks', () => {
       checked({ rows: 'fails(0) AND x' }, { name: 'e', scope: 'table' }),
     ])
     expect(statements()).toEqual([
-      'SELECT count(*) AS total, count(*) FILTER (WHERE fails(0)) AS "c0_failed", value(5) AS "c1_seen", value(4) AS "c2_seen" ' +
-        'FROM (SELECT * FROM bronze.a WHERE at >= 1) AS checked',
-      'SELECT count(*) AS total, count(*) FILTER (WHERE fails(0)) AS "c0_failed", count(*) FILTER (WHERE fails(0) AND x) AS "c1_failed" ' +
+      `SELECT count(*) AS "total", count(*) FILTER (WHERE ${inPartition}) AS "total_1", ` +
+        `count(*) FILTER (WHERE (${inPartition}) AND (fails(0))) AS "c0_failed", ` +
+        `value(5) FILTER (WHERE ${inPartition}) AS "c1_seen", count(*) FILTER (WHERE fails(0)) AS "c2_failed", ` +
+        `value(4) FILTER (WHERE ${inPartition}) AS "c3_seen", count(*) FILTER (WHERE fails(0) AND x) AS "c4_failed" ` +
         'FROM bronze.a AS checked',
     ])
     expect(project.engine.statements.every(({ ref }) => ref === 'branch')).toBe(true)
@@ -116,8 +127,8 @@ describe('running checks', () => {
         partition_key: '2024-06-01',
         failed_count: 30,
         total_count: 10,
-        query_or_sql: 'SELECT * FROM (SELECT * FROM bronze.a WHERE at >= 1) WHERE fails(30)',
-        repro_sql: 'SELECT * FROM (SELECT * FROM bronze.a WHERE at >= 1) WHERE fails(30) LIMIT 20',
+        query_or_sql: `SELECT * FROM (SELECT * FROM bronze.a WHERE ${inPartition}) WHERE fails(30)`,
+        repro_sql: `SELECT * FROM (SELECT * FROM bronze.a WHERE ${inPartition}) WHERE fails(30) LIMIT 20`,
       },
     })
     expect(many?.metadata.sample).toHaveLength(20)
@@ -196,7 +207,9 @@ describe('running checks', () => {
         throw new Error('no words')
       },
     }
-    const [result] = await new CheckRunner(project.engine, [mute]).run(target, [checked({ rows: 'broken()' })])
+    const [result] = await new CheckRunner(project.engine, [mute], noHistory).run(target, [
+      checked({ rows: 'broken()' }),
+    ])
     expect(result).toMatchObject({ status: 'errored', description: 'fake', error: { code: 'PHLO_SQL_INVALID' } })
   })
 

@@ -1,10 +1,8 @@
-import { PhloError } from '@phlo/ports'
 import type { Asset, AssetCheck, AssetKey } from '../assets/asset.js'
 import type { CheckResult } from '../checks/check-result.js'
-import type { CheckTarget } from '../checks/check-runner.js'
-import type { Interval } from '../partitions/interval-set.js'
+import type { CheckTarget } from '../checks/prepared-check.js'
 import type { PlannedStep } from '../plan/plan.js'
-import { partitionFilter } from './partition-filter.js'
+import { checkTarget } from './check-target.js'
 import type { RunScope } from './run-scope.js'
 
 /** A check that ran, and what it takes to run it again. */
@@ -28,11 +26,12 @@ export class Audit {
 
   /** Results of an asset's checks, now that `steps` have written it; `ahead` is what the run has yet to write. */
   async written(asset: Asset, steps: readonly PlannedStep[], ahead: ReadonlySet<AssetKey>): Promise<CheckResult[]> {
-    if (asset.checks.length === 0) return []
+    const checks = asset.checks.filter(({ layer }) => layer === 'table')
+    if (checks.length === 0) return []
     const { checkRunner, signal } = this.scope
-    const target = await checkTarget(this.scope, asset, steps)
+    const target = await this.target(asset, steps)
     const ready: AssetCheck[] = []
-    for (const check of asset.checks) {
+    for (const check of checks) {
       this.audited.push({ asset, steps, target, check })
       const tables = ahead.size > 0 ? await checkRunner.tables(target, check) : []
       if (tables.some((table) => ahead.has(table))) this.waiting.push({ target, check, tables })
@@ -70,7 +69,7 @@ export class Audit {
     const results: CheckResult[] = []
     for (const asset of new Set(checks.map((item) => item.asset))) {
       const own = checks.filter((item) => item.asset === asset)
-      const target = await checkTarget(this.scope, asset, own[0]?.steps ?? [])
+      const target = await this.target(asset, own[0]?.steps ?? [])
       const { checkRunner, signal } = this.scope
       results.push(
         ...(await checkRunner.run(
@@ -82,29 +81,9 @@ export class Audit {
     }
     return results
   }
-}
 
-/** The rows that an asset's checks look at: those of partition scope at the partitions that the run wrote. */
-async function checkTarget(scope: RunScope, asset: Asset, steps: readonly PlannedStep[]): Promise<CheckTarget> {
-  const table = await scope.catalog.loadTable(asset.target, { ref: scope.branch })
-  const schema = table?.metadata.schemas.find((item) => item['schema-id'] === table.metadata['current-schema-id'])
-  if (!schema) throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table ${asset.key} at ${scope.branch}`)
-  const intervals = steps
-    .map(({ interval }) => interval)
-    .filter((interval): interval is Interval => interval !== undefined)
-  const partitioned =
-    asset.kind === 'ingestion' && asset.partitions && intervals.length > 0 ? asset.partitions : undefined
-  const column = schema.fields.find(({ name }) => name === partitioned?.column)
-  return {
-    asset: asset.key,
-    table: asset.target,
-    columns: schema.fields,
-    ref: scope.branch,
-    ...(partitioned &&
-      typeof column?.type === 'string' && {
-        partitionFilter: partitionFilter(partitioned.column, column.type, intervals, scope.queries.dialect),
-        partitionKey: steps.map(({ partition }) => partition).join(','),
-      }),
-    onRead: (name) => scope.reads.add(name),
+  private async target(asset: Asset, steps: readonly PlannedStep[]): Promise<CheckTarget> {
+    const { catalog, branch, reads } = this.scope
+    return { ...(await checkTarget(catalog, asset, branch, steps)), onRead: (name) => reads.add(name) }
   }
 }

@@ -3,6 +3,7 @@ import { formatIdentifier, isPhloError, mainBranch, type MergeResult, PhloError,
 import type { AssetKey } from '../assets/asset.js'
 import { blocksPublishing, type CheckResult, hasFailed } from '../checks/check-result.js'
 import { CheckRunner } from '../checks/check-runner.js'
+import { RecordedChecks } from '../checks/recorded-checks.js'
 import { type ErrorInfo, errorInfo } from '../events/error-info.js'
 import type { RunOutcome } from '../events/run-events.js'
 import { RunJournal } from '../events/run-journal.js'
@@ -10,6 +11,7 @@ import { makePlan, type PlanRequest } from '../plan/make-plan.js'
 import type { Plan, PlannedStep } from '../plan/plan.js'
 import { tidyBranches } from './branch-retention.js'
 import { Audit } from './audit.js'
+import { driftAudit } from './drift-audit.js'
 import { Heartbeat } from './heartbeat.js'
 import { runIngestion } from './ingest-step.js'
 import { runModel } from './model-step.js'
@@ -53,6 +55,7 @@ class Run {
   private readonly startedAt: number
   private readonly failed = new Map<AssetKey, ErrorInfo>()
   private readonly checks: CheckResult[] = []
+  private readonly recorded: RecordedChecks
   private rows = 0
   private finishedSteps = 0
   private readonly dependencies: RunDependencies
@@ -66,6 +69,7 @@ class Run {
     this.startedAt = startedAt
     this.branch = dependencies.audit.branch.replaceAll('{run_id}', this.id)
     this.journal = new RunJournal(this.id, dependencies.state, dependencies.listeners)
+    this.recorded = new RecordedChecks(dependencies.state)
   }
 
   async execute(): Promise<RunOutcome> {
@@ -95,6 +99,8 @@ class Run {
     const { publishedCommit, error } = outcome
     try {
       await this.journal.settled()
+      const [ref, published] = publishedCommit === undefined ? [this.branch, false] : [publishedCommit, true]
+      await this.recorded.keep(this.checks, { runId: this.id, ref, published })
     } finally {
       await this.dependencies.state.putRun({
         ...this.record(outcome.status === 'nothing-to-do' ? 'succeeded' : outcome.status),
@@ -112,7 +118,7 @@ class Run {
       branch: this.branch,
       signal: this.request.signal ?? new AbortController().signal,
       journal: this.journal,
-      checkRunner: new CheckRunner(this.dependencies.queries, this.dependencies.checkKinds),
+      checkRunner: new CheckRunner(this.dependencies.queries, this.dependencies.checkKinds, this.recorded),
       reads: new Set<string>(),
       functionReads: new Set<string>(),
       writes: new Set<string>(),
@@ -173,6 +179,7 @@ class Run {
     } catch {
       // It is published all the same; the branch goes when its retention ends.
     }
+    for await (const check of driftAudit(scope, this.plan, result.commit)) this.noted(check)
     return this.outcome('succeeded', { publishedCommit: result.commit })
   }
 
@@ -253,9 +260,13 @@ class Run {
     for (const check of await audit.waited(ahead)) this.checked(check)
   }
 
-  private checked(check: CheckResult): void {
+  private noted(check: CheckResult): void {
     this.checks.push(check)
     this.journal.record({ type: 'check-finished', check })
+  }
+
+  private checked(check: CheckResult): void {
+    this.noted(check)
     if (blocksPublishing(check) && !this.failed.has(check.asset)) {
       this.failed.set(check.asset, {
         code: 'PHLO_CHECK_FAILED',

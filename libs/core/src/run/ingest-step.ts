@@ -109,6 +109,7 @@ async function schemaCheck(
     name: schemaCheckName,
     kind: 'schema',
     description: `every row meets the schema (${asset.schema.columns.length} columns)`,
+    layer: 'rows',
     status: result.rejected === 0 ? 'passed' : failed ? 'failed' : 'warned',
     severity: failed ? 'error' : 'warn',
     blocking: true,

@@ -17,5 +17,9 @@ export function partitionFilter(
 ): string {
   const name = dialect.identifier(column)
   const limit = (time: number) => dialect.typedLiteral(instantText(time, type), type)
-  return `(${intervals.map(({ from, to }) => `${name} >= ${limit(from)} AND ${name} < ${limit(to)}`).join(' OR ')})`
+  // A date holds hours of its day: the interval goes to the end of its last one.
+  const end = (time: number) => (type === 'date' ? Math.ceil(time / millisecondsPerDay) * millisecondsPerDay : time)
+  return `(${intervals.map(({ from, to }) => `${name} >= ${limit(from)} AND ${name} < ${limit(end(to))}`).join(' OR ')})`
 }
+
+const millisecondsPerDay = 86_400_000

@@ -42,6 +42,11 @@ const dialect: SqlDialect = {
   matches: (expression, regex) => `matches(${expression}, '${regex}')`,
   textLength: (expression) => `length(${expression})`,
   collectionLength: (expression) => `len(${expression})`,
+  tuple: (expressions) => `row(${expressions.join(', ')})`,
+  digest: (expression) => `digest(${expression})`,
+  epochSeconds: (expression) => `epoch(${expression})`,
+  approximateDistinct: (expression) => `about(${expression})`,
+  approximateQuantile: (expression, share) => `quantile(${expression}, ${share})`,
 }
 
 /**
@@ -231,12 +236,15 @@ const totalRows = 10
 
 function answer(sql: string): Record<string, number>[] {
   const failing = (text: string) => Number(/fails\((\d+)\)/.exec(text)?.[1] ?? 0)
-  if (sql.startsWith('SELECT count(*) AS total')) {
-    const row: Record<string, number> = { total: totalRows }
+  if (sql.startsWith('SELECT count(*) ')) {
+    const row: Record<string, number> = {}
     for (const [, condition, alias] of sql.matchAll(/FILTER \(WHERE (.*?)\) AS "(\w+)"/g)) {
       row[alias as string] = failing(condition as string)
     }
-    for (const [, value, alias] of sql.matchAll(/value\((\d+)\) AS "(\w+)"/g)) row[alias as string] = Number(value)
+    for (const [alias] of sql.matchAll(/(?<=")total(_\d+)?(?=")/g)) row[alias] = totalRows
+    for (const [, value, alias] of sql.matchAll(/value\((\d+)\)(?: FILTER \(WHERE .*?\))? AS "(\w+)"/g)) {
+      row[alias as string] = Number(value)
+    }
     return [row]
   }
   if (sql.startsWith('SELECT (SELECT count(*)')) return [{ failed: failing(sql), total: totalRows }]

@@ -71,6 +71,7 @@ export function checked(options: unknown, given: Partial<AssetCheck> = {}): Asse
     severity: 'error',
     blocking: true,
     scope: 'partition',
+    layer: 'table',
     source: 'phlo',
     ...given,
   }

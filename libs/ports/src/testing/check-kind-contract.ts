@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { CheckFinding, CheckKind, CompiledCheck } from '../check-kind.js'
+import type { CheckFinding, CheckKind, CheckMetrics, CompiledCheck } from '../check-kind.js'
 import type { QueryEngine } from '../query-engine.js'
 import type { StandardSchema } from '../standard-schema.js'
 import type { TableIdentifier } from '../table-identifier.js'
@@ -17,6 +17,8 @@ export interface CheckCase {
   /** Further tables that the check reads: their names, with the SELECTs that give their rows. */
   readonly others?: Readonly<Record<string, string>>
   readonly observed?: RegExp
+  /** What the check kept of earlier states, newest first. Default: there were none. */
+  readonly history?: readonly CheckMetrics[]
   /** What `now` is for the check. Default: now. */
   readonly now?: Date
 }
@@ -38,7 +40,7 @@ export const checkedTable: TableIdentifier = { namespace: ['contract'], name: 'c
 export async function runCheckKind(
   kind: CheckKind,
   engine: QueryEngine,
-  { options, rows, others = {}, now = new Date() }: Omit<CheckCase, 'title' | 'passed' | 'failedCount'>,
+  { options, rows, others = {}, history = [], now = new Date() }: Omit<CheckCase, 'title' | 'passed' | 'failedCount'>,
 ): Promise<FoundByCheck> {
   const make = (target: TableIdentifier, sql: string) =>
     engine.materialize({ target, sql, ref: 'main', strategy: 'replace', message: 'rows of a contract' })
@@ -51,7 +53,7 @@ export async function runCheckKind(
     dialect: engine.dialect,
     now,
   })
-  return find(engine, compiled)
+  return find(engine, compiled, history)
 }
 
 async function validate(schema: StandardSchema, options: unknown): Promise<unknown> {
@@ -85,14 +87,16 @@ async function columnsOf(engine: QueryEngine, table: TableIdentifier) {
   })
 }
 
-async function find(engine: QueryEngine, compiled: CompiledCheck): Promise<FoundByCheck> {
+async function find(
+  engine: QueryEngine,
+  compiled: CompiledCheck,
+  history: readonly CheckMetrics[],
+): Promise<FoundByCheck> {
   const relation = engine.dialect.table(checkedTable)
+  if (compiled.type === 'known') return { finding: compiled.finding }
   if (compiled.type === 'aggregates') {
-    const columns = Object.entries(compiled.select).map(
-      ([alias, sql]) => `${sql} AS ${engine.dialect.identifier(alias)}`,
-    )
-    const [row] = await plainRows(await engine.query(`SELECT ${columns.join(', ')} FROM ${relation} AS checked`))
-    return { finding: compiled.judge(row ?? {}) }
+    const values = await aggregates(engine, relation, compiled.select, compiled.scalars)
+    return { finding: compiled.judge(values, history.slice(0, compiled.history ?? 0)) }
   }
   const sql =
     compiled.type === 'rows' ? `SELECT * FROM ${relation} WHERE ${compiled.failing}` : compiled.failingRows(relation)
@@ -105,7 +109,31 @@ async function find(engine: QueryEngine, compiled: CompiledCheck): Promise<Found
       : `SELECT count(*) AS failed FROM (${sql}) AS failing`
   const [counted] = await plainRows(await engine.query(count))
   assert.equal(Number(counted?.['failed']), failing.length, 'the rows that are shown are not those that are counted')
-  return { finding: { passed: failing.length === 0, failedCount: failing.length }, failing }
+  const finding = { passed: failing.length === 0, failedCount: failing.length }
+  if (compiled.type === 'rows') return { finding, failing }
+  if (compiled.screen?.clean(await aggregates(engine, relation, compiled.screen.select))) {
+    assert.equal(failing.length, 0, 'the screen says that nothing fails')
+  }
+  const total = compiled.total?.(relation) ?? `SELECT count(*) FROM ${relation} AS checked`
+  const [totals] = await plainRows(await engine.query(`SELECT (${total}) AS total`))
+  return { finding: { ...finding, totalCount: Number(totals?.['total']) }, failing }
+}
+
+/** As the shared scan asks for them: with a filter behind each, beside scalars. */
+async function aggregates(
+  engine: QueryEngine,
+  relation: string,
+  select: Readonly<Record<string, string>>,
+  scalars: Readonly<Record<string, string>> = {},
+): Promise<Record<string, unknown>> {
+  const name = (alias: string) => engine.dialect.identifier(alias)
+  const columns = [
+    `count(*) AS ${name('total')}`,
+    ...Object.entries(select).map(([alias, sql]) => `${sql} FILTER (WHERE 1 = 1) AS ${name(alias)}`),
+    ...Object.entries(scalars).map(([alias, sql]) => `(${sql}) AS ${name(alias)}`),
+  ]
+  const [row] = await plainRows(await engine.query(`SELECT ${columns.join(', ')} FROM ${relation} AS checked`))
+  return { ...row, total: Number(row?.['total']) }
 }
 
 /**

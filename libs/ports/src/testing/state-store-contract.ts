@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { RunEventRecord, RunRecord, RunStatus, StateStore } from '../state-store.js'
+import type { CheckRecord, RunEventRecord, RunRecord, RunStatus, StateStore } from '../state-store.js'
 import type { TestRunner } from './runner.js'
 
 const run = (id: string, startedAt: number, status: RunStatus = 'running'): RunRecord => ({
@@ -15,6 +15,17 @@ const run = (id: string, startedAt: number, status: RunStatus = 'running'): RunR
 const event = (seq: number, data: unknown = { seq }): RunEventRecord => ({ seq, time: 1000 + seq, type: 'step', data })
 
 const idsOf = (runs: readonly RunRecord[]) => runs.map(({ id }) => id)
+
+const found = (time: number, given: Partial<CheckRecord> = {}): CheckRecord => ({
+  time,
+  asset: 'bronze.a',
+  check: 'range',
+  ref: 'main',
+  published: true,
+  status: 'passed',
+  result: { time },
+  ...given,
+})
 
 /**
  * What every StateStore must do.
@@ -117,6 +128,51 @@ export function stateStoreContract(
       assert.deepEqual(await store.listEvents('r'), [event(1), event(2)])
     })
 
+    using('gives what checks found back as it was kept, the newest first', async (store) => {
+      assert.deepEqual(await store.listChecks(), [])
+      const whole = found(5, {
+        runId: 'r',
+        ref: 'pipeline-run-r',
+        published: false,
+        status: 'failed',
+        snapshotId: '9007199254740993',
+        partitionKey: '2024-01-01',
+        result: { metadata: { failed_count: 1, sample: [{ text: 'é „x“' }] } },
+      })
+      const others = [found(7), found(6), found(7, { check: 'null' })]
+      await store.appendChecks([whole])
+      await store.appendChecks([])
+      await store.appendChecks(others)
+      assert.deepEqual(await store.listChecks(), [others[2], others[0], others[1], whole])
+      assert.deepEqual(await store.listChecks({ runId: 'r' }), [whole])
+      assert.deepEqual(await store.listChecks({ published: false }), [whole])
+      assert.deepEqual(await store.listChecks({ asset: 'bronze.a', check: 'null' }), [others[2]])
+      assert.deepEqual(await store.listChecks({ asset: 'bronze.b' }), [])
+      assert.deepEqual(await store.listChecks({ limit: 1 }), [others[2]])
+    })
+
+    using('gives the newest result of each check, partition or snapshot', async (store) => {
+      const at = (time: number, partitionKey: string, snapshotId: string) => found(time, { partitionKey, snapshotId })
+      const records = [
+        at(1, 'monday', '1'),
+        at(2, 'tuesday', '1'),
+        at(3, 'monday', '2'),
+        at(4, 'tuesday', '2'),
+        found(5, { check: 'null' }),
+        found(6, { asset: 'bronze.b' }),
+        found(7, { published: false }),
+      ]
+      await store.appendChecks(records)
+      const times = async (filter: Parameters<StateStore['listChecks']>[0]) =>
+        (await store.listChecks(filter)).map(({ time }) => time)
+      assert.deepEqual(await times({ newestOf: 'check' }), [7, 6, 5])
+      assert.deepEqual(await times({ newestOf: 'check', published: true }), [6, 5, 4])
+      const own = { asset: 'bronze.a', check: 'range', published: true }
+      assert.deepEqual(await times({ ...own, newestOf: 'partition' }), [4, 3])
+      assert.deepEqual(await times({ ...own, newestOf: 'snapshot' }), [4, 2])
+      assert.deepEqual(await times({ ...own, newestOf: 'snapshot', limit: 1 }), [4])
+    })
+
     using('takes calls that overlap', async (store) => {
       await Promise.all(
         Array.from({ length: 20 }, (_, index) =>
@@ -133,6 +189,8 @@ export function stateStoreContract(
     usingTwo('shows every client what the others have written', async (one, other) => {
       await one.putRun(run('r', 1))
       await one.appendEvents('r', [event(1)])
+      await one.appendChecks([found(1)])
+      assert.deepEqual(await other.listChecks(), [found(1)])
       await other.putRun(run('r', 1, 'succeeded'))
       await other.appendEvents('r', [event(2)])
       assert.deepEqual(await one.getRun('r'), run('r', 1, 'succeeded'))

@@ -15,6 +15,11 @@ export const dialect: SqlDialect = {
     `regexp_matches(${expression}, ${dialect.literal(regex)}${options.caseInsensitive ? ", 'i'" : ''})`,
   textLength: (expression) => `length(${expression})`,
   collectionLength: (expression) => `len(${expression})`,
+  tuple: (expressions) => `row(${expressions.join(', ')})`,
+  digest: (expression) => `md5(${expression})`,
+  epochSeconds: (expression) => `epoch(${expression})`,
+  approximateDistinct: (expression) => `approx_count_distinct(${expression})`,
+  approximateQuantile: (expression, share) => `approx_quantile(${expression}, ${share})`,
 }
 
 const types: Readonly<Record<string, string>> = { long: 'BIGINT', string: 'VARCHAR', timestamptz: 'TIMESTAMPTZ' }
