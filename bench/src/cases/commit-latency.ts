@@ -79,7 +79,7 @@ async function durableCreate(folder: string): Promise<Kind> {
   const disk = await DurableCreate.in(folder)
   const { name, what } = disk
   const once = async () => {
-    await disk.once()
+    disk.once()
   }
   return { name, what, once, verify: async () => undefined }
 }

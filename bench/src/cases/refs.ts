@@ -19,7 +19,7 @@ import { settle } from '../workplace.js'
 /** Of each operation in a round. */
 const turnsPerRound = 15
 /** Turns before the first round: what a process loads and compiles at first is no operation's doing. */
-const warmUps = 5
+const warmUps = 30
 const manyWriters = 32
 const writerSeconds = 2
 const manyTables = 100_000
@@ -88,7 +88,7 @@ async function measured({ workplace, runs, report }: CaseContext, started: Nessi
 
   const turn = async (to: RefsSamples, count: number) => {
     for (const operation of operations) {
-      to.add(disk.name, disk.what, await disk.once())
+      to.add(disk.name, disk.what, disk.once())
       for (const participant of rotated(participants, count)) {
         const what = `${operationTexts[operation]}: ${participant.what}`
         to.add(`${operation} ${participant.name}`, what, await participant.once(operation))

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterAll, describe, expect, it } from '@jest/globals'
@@ -15,6 +15,30 @@ async function create() {
 }
 
 objectStoreContract('local folder', { create }, { describe, it })
+
+describe('a put', () => {
+  const temporaries = (store: LocalObjectStore) =>
+    store.localRoot().then((folder) => stat(path.join(folder, '.phlo-store', 'tmp'), { bigint: true }))
+
+  it('writes nothing when it has lost already', async () => {
+    const store = await create()
+    await store.put('ref', Buffer.from('1'), { ifAbsent: true })
+    const { mtimeNs } = await temporaries(store)
+    for (const condition of [{ ifAbsent: true } as const, { ifMatch: 'other' }])
+      await expect(store.put('ref', Buffer.from('2'), condition)).rejects.toMatchObject({ name: 'PhloError' })
+    expect((await temporaries(store)).mtimeNs).toBe(mtimeNs)
+  })
+
+  it('lets others have their turn, however many follow each other', async () => {
+    const store = await create()
+    let turns = 0
+    const timer = setInterval(() => turns++, 0)
+    for (let count = 0; count < 300; count++) await store.put('ref', Buffer.from(String(count)))
+    clearInterval(timer)
+    expect(turns).toBeGreaterThan(0)
+    expect(await readdir(path.join(await store.localRoot(), '.phlo-store', 'tmp'))).toEqual([])
+  })
+})
 
 describe('an object that changes', () => {
   const text = async (store: LocalObjectStore) => Buffer.from((await store.get('ref'))?.bytes ?? []).toString('utf8')
