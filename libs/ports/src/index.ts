@@ -115,6 +115,7 @@ export {
 } from './query-engine.js'
 export type { Considered, QueryPlan, ScanReport, TableReadPlan } from './query-plan.js'
 export {
+  historyColumns,
   type IngestEngine,
   IngestEnginePort,
   type IngestPartitioning,
@@ -122,6 +123,7 @@ export {
   type IngestResult,
   type PartitionInterval,
   type RejectedRule,
+  type RowChoice,
   type WriteStrategy,
 } from './ingest-engine.js'
 export {

@@ -6,16 +6,55 @@ import type { SourceInput } from './source.js'
 import type { TableIdentifier } from './table-identifier.js'
 
 /**
- * How new rows meet the table's.
+ * Which of several new rows with one key counts: the `first` or `last` in the source's order or, with `orderBy`, the one
+ * with the smallest or greatest value of that column; of equal ones the first or last in the source's order.
+ */
+export interface RowChoice {
+  readonly keep: 'first' | 'last'
+  /**
+   * A column that is never NULL. The table's own row counts as well: one that comes late, and is not the one to keep, is
+   * left out. Only its values decide then, not how rows are divided into batches.
+   */
+  readonly orderBy?: string
+}
+
+/**
+ * How new rows meet the table's. Key columns are never NULL.
  * - `append`: they are added.
  * - `overwrite`: they replace the rows of the partition interval, or all rows when there is none.
- * - `merge`: they replace the rows with the same key; `keep` says which of several new rows with one key counts:
- *   the `first` or `last` in the source's order, or (`hash`) all that differ in any column.
+ * - `merge`: they replace the rows with the same key. `keep` `hash`: of several new rows with one key, all that differ in
+ *   any column count.
+ * - `insert-only`: those whose key the table has not are added; the others are left out.
+ * - `delete-insert`: they replace the rows whose values of the columns `by` are those of any new row, or without `by` the
+ *   table's partitions that they belong to. New rows with one key all stay.
+ * - `scd2`: a history of each key, see {@link historyColumns}. Rows that differ from the key's current one in any column
+ *   close it and become the current one. With `absent` `close`, the batch is all that the source has: the current rows of
+ *   keys that it lacks are closed, unless a row of it was rejected, which may be of any key.
+ * - `cdc`: they are changes. Of each key the last one by `position` (columns that are never NULL; then by the source's
+ *   order) counts, unless the table's row is of a greater one. Where `operation` has one of the values `deletes`, the
+ *   key's row is deleted (`hard`), or stays as it is with this operation and position (`soft`); such a change needs
+ *   values of key, operation and position alone. With every other operation, the change is the row.
  */
 export type WriteStrategy =
   | { readonly kind: 'append' }
   | { readonly kind: 'overwrite' }
-  | { readonly kind: 'merge'; readonly key: readonly string[]; readonly keep: 'first' | 'last' | 'hash' }
+  | ({ readonly kind: 'merge'; readonly key: readonly string[] } & (RowChoice | { readonly keep: 'hash' }))
+  | ({ readonly kind: 'insert-only'; readonly key: readonly string[] } & RowChoice)
+  | { readonly kind: 'delete-insert'; readonly by?: readonly string[] }
+  | ({ readonly kind: 'scd2'; readonly key: readonly string[]; readonly absent: 'close' | 'keep' } & RowChoice)
+  | {
+      readonly kind: 'cdc'
+      readonly key: readonly string[]
+      readonly position: readonly string[]
+      readonly operation: { readonly column: string; readonly deletes: readonly string[] }
+      readonly deletion: 'hard' | 'soft'
+    }
+
+/**
+ * The columns that a history (`scd2`) has behind those of its schema: since when a row holds, until when (NULL for the
+ * current one; it is the time at which the next one was taken in), and whether it is the current one of its key.
+ */
+export const historyColumns = { validFrom: 'valid_from', validTo: 'valid_to', isCurrent: 'is_current' } as const
 
 /** Half-open interval `[from, to)` of a partition column; ISO 8601 text of the column's own type. */
 export interface PartitionInterval {
@@ -71,6 +110,10 @@ export interface IngestResult {
   readonly rejected: number
   /** Rows that gave way to another with the same key in the same batch. */
   readonly duplicates: number
+  /** Rows that changed nothing: the table has them already, or later ones of their key. Absent where there are none. */
+  readonly unchanged?: number
+  /** Rows of the table that were deleted or closed, since the source has them no more. Absent where there are none. */
+  readonly deleted?: number
   /** Rows outside the interval, left alone. */
   readonly outside: number
   /** One row may break several rules. */

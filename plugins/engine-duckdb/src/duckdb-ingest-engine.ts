@@ -32,13 +32,16 @@ import {
   type RowSchema,
   type SourceInput,
   type TableMetadata,
-  type WriteStrategy,
 } from '@phlo/ports'
 import { identifier, literal } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { csvScan, withUnifiedLines } from './ingest/csv-scan.js'
 import { jsonScan } from './ingest/json-scan.js'
-import { collectKeys, deduplicated, hasRepeatedKeys, parquetSelect, replaceRows } from './ingest/merge-rows.js'
+import { deletionsOf } from './ingest/change-events.js'
+import { rowsIn } from './ingest/held-rows.js'
+import { historySchema, historyValues } from './ingest/history-rows.js'
+import { meetByDeletion, meetByKey, type Meeting, type Met } from './ingest/meet-table.js'
+import { type Deduplication, deduplicated, parquetSelect } from './ingest/merge-rows.js'
 import { parquetScan } from './ingest/parquet-scan.js'
 import {
   createRejectsTable,
@@ -49,12 +52,11 @@ import {
   quarantineSelect,
   rejectedSql,
 } from './ingest/quarantine.js'
-import { RowPlan } from './ingest/row-plan.js'
+import { type Deletions, RowPlan } from './ingest/row-plan.js'
 import { writeRows } from './ingest/rows-file.js'
 import type { Scan } from './ingest/scan.js'
 import { asSourceError, checkFiles } from './ingest/source-files.js'
 import { writeDefault } from './reading/constants.js'
-import { lineageFields } from './reading/rows-select.js'
 import { requireReadable } from './statement.js'
 import { commitTables, everyFile, onNewestLayout, type OpenTable, openTable, replacing } from './tables/commit-table.js'
 import type { StagedFile } from './tables/copied-files.js'
@@ -107,6 +109,10 @@ class Ingestion {
   private readonly writer: ParquetWriter
   private readonly rejects = `rejects_${randomUUID().replaceAll('-', '')}`
   private readonly now = new Date()
+  /** The table's columns: those of the source, and what is added to them. */
+  private readonly rows: RowSchema
+  /** SQL of what is added, by column. */
+  private readonly added: ReadonlyMap<string, string>
   /** Rows can be taken from their source but once. */
   private readonly rowFiles = new Map<SourceInput, FileInput>()
 
@@ -124,6 +130,11 @@ class Ingestion {
     this.catalog = catalog
     this.folder = path.join(stagingRoot, randomUUID())
     this.writer = new ParquetWriter(host, this.folder)
+    const keepsHistory = request.strategy.kind === 'scd2'
+    this.rows = keepsHistory
+      ? { ...request.schema, columns: [...request.schema.columns, ...historySchema] }
+      : request.schema
+    this.added = keepsHistory ? historyValues(this.now) : new Map()
   }
 
   async run(): Promise<IngestResult> {
@@ -144,35 +155,28 @@ class Ingestion {
     try {
       await connection.run(createRejectsTable(this.rejects))
       const table = await openTable(this.store, this.catalog, request.target, request.ref, {
-        rows: request.schema,
+        rows: this.rows,
         partitioning: request.partitioning ?? [],
       })
       const first = (this.firstSeen ??= { fields: table.existing && currentSchema(table.existing.metadata).fields })
       if (table.existing)
         table.transaction.evolve(
-          withAddedMeanwhile(request.schema, first.fields, currentSchema(table.existing.metadata).fields),
+          withAddedMeanwhile(this.rows, first.fields, currentSchema(table.existing.metadata).fields),
           formatIdentifier(request.target),
         )
       table.transaction.setProperties({
         ...(request.doc !== undefined && { comment: request.doc }),
         ...request.properties,
       })
-      const taken =
-        request.strategy.kind === 'merge'
-          ? await this.takeMerging(table, request.strategy)
-          : {
-              ...(await this.takeAll(table)),
-              stored: undefined,
-              change: { add: [], ...this.replacement(table.transaction.metadata) },
-              duplicates: 0,
-            }
+      const taken = await this.takeAll(table)
+      const met = await this.meet(table, taken)
       const quarantine = await this.openQuarantine(taken.rejected)
-      const files = await (taken.stored ?? storeFiles(this.store, table.transaction.metadata, taken.files))
-      const added = [...files, ...taken.change.add]
+      const files = await (met.stored ?? storeFiles(this.store, table.transaction.metadata, met.files))
+      const added = [...files, ...met.change.add]
       stored.push(...files)
       if (request.propertiesRead) table.transaction.setProperties(request.propertiesRead())
       const snapshotId = await table.transaction.addSnapshot({
-        ...taken.change,
+        ...met.change,
         add: added,
         ...(request.summary && { summary: request.summary }),
       })
@@ -183,9 +187,11 @@ class Ingestion {
       })
       return {
         read: taken.read,
-        written: rowsIn(taken.files),
+        written: rowsIn(met.files),
         rejected: taken.rejected,
-        duplicates: taken.duplicates,
+        duplicates: met.duplicates,
+        ...(met.unchanged && { unchanged: met.unchanged }),
+        ...(met.deleted && { deleted: met.deleted }),
         outside: taken.outside,
         rejectedRules: taken.rejected > 0 ? await this.rejectedRules() : [],
         ...(taken.rejected > 0 && { rejectedSql: rejectedSql(request.quarantine, request.runId) }),
@@ -213,7 +219,7 @@ class Ingestion {
   }
 
   private async takeScan(table: OpenTable, scan: Scan): Promise<Taken> {
-    const plan = new RowPlan(this.request.schema, scan, this.request.interval)
+    const plan = this.plan(scan)
     let read = scan.rows
     const files = await this.writer.write(
       this.connection,
@@ -232,12 +238,18 @@ class Ingestion {
     return { files, ...(await this.account(scan, plan, read, valid)) }
   }
 
-  /** The rows with what columns hold by default that only another writer knows. */
+  private plan(scan: Scan): RowPlan {
+    const { schema, interval, strategy } = this.request
+    return new RowPlan(schema, scan, interval, strategy.kind === 'cdc' ? deletionsOf(strategy) : undefined)
+  }
+
+  /** The rows with what is added to them, and with what columns hold by default that only another writer knows. */
   private withAllColumns(select: string, metadata: TableMetadata): string {
     const known = new Set(this.request.schema.columns.map(({ name }) => name))
     const others = currentSchema(metadata).fields.filter(({ name }) => !known.has(name))
     if (others.length === 0) return select
-    return `SELECT *, ${others.map((field) => `${writeDefault(field)} AS ${identifier(field.name)}`).join(', ')} FROM (${select})`
+    const value = (field: NestedField) => this.added.get(field.name) ?? writeDefault(field)
+    return `SELECT *, ${others.map((field) => `${value(field)} AS ${identifier(field.name)}`).join(', ')} FROM (${select})`
   }
 
   /** Tells apart what was not taken, and collects the rejected rows with their reasons. */
@@ -307,52 +319,34 @@ class Ingestion {
     return Number(others) > 0
   }
 
-  /** Valid rows, one a key, and the table's files without the rows that they replace. */
-  private async takeMerging(table: OpenTable, strategy: Extract<WriteStrategy, { kind: 'merge' }>) {
-    const { connection } = this
-    const taken = await this.takeAll(table)
-    const valid = rowsIn(taken.files)
-    const { existing, transaction } = table
-    const { metadata } = transaction
-    let { files } = taken
-    let keys: string | undefined
-    // Sources seldom repeat a key, so that it costs less to look afterwards than to prepare for it.
-    if (files.length > 0) {
-      keys = await collectKeys(connection, files, strategy.key)
-      if (await hasRepeatedKeys(connection, keys, files, strategy.key, metadata)) {
-        files = await this.deduplicate(table, strategy)
-        keys = await collectKeys(connection, files, strategy.key)
-      }
+  /** What the strategy makes of the valid rows and the table's. */
+  private async meet(table: OpenTable, { files, rejected }: Taken): Promise<Met> {
+    const { request, connection, store, writer, now } = this
+    const { strategy } = request
+    if (strategy.kind === 'append' || strategy.kind === 'overwrite')
+      return { files, change: { add: [], ...this.replacement(table.transaction.metadata) }, duplicates: 0 }
+    const meeting: Meeting = {
+      connection,
+      store,
+      writer,
+      table,
+      request,
+      now,
+      deduplicate: (how) => this.deduplicate(table, how),
+      forget: (stored) => this.remove(stored),
     }
-    const mergedBy = strategy.key.flatMap((column) => findField(currentSchema(metadata), column)?.id ?? [])
-    const duplicates = valid - rowsIn(files)
-    if (!existing || keys === undefined)
-      return { ...taken, files, stored: undefined, change: { add: [], mergedBy }, duplicates }
-    const { store, writer } = this
-    const { key, keep } = strategy
-    const keysRepeat = keep === 'hash'
-    // Where rows are not written once more, they are stored while those that they replace are searched for.
-    const stored = lineageFields(metadata).length === 0 ? storeFiles(store, metadata, files) : undefined
-    stored?.catch(() => undefined)
-    const merging = { connection, store, writer, existing, metadata, key, keys, keysRepeat }
-    const replaced = await replaceRows(merging, files).catch(async (error: unknown) => {
-      // Nobody knows of them yet.
-      await this.remove((await stored?.catch(() => undefined)) ?? [])
-      throw error
-    })
-    return { ...taken, files: replaced.files, stored, change: { ...replaced.change, mergedBy }, duplicates }
+    return strategy.kind === 'delete-insert'
+      ? meetByDeletion(meeting, strategy, files)
+      : meetByKey(meeting, strategy, files, rejected)
   }
 
   /** The valid rows once more, in the source's order, and of each key the one to keep. */
-  private async deduplicate(
-    table: OpenTable,
-    { key, keep }: Extract<WriteStrategy, { kind: 'merge' }>,
-  ): Promise<StagedFile[]> {
+  private async deduplicate(table: OpenTable, how: Deduplication): Promise<StagedFile[]> {
     const { request, connection } = this
     const staged: string[] = []
     for (const input of request.inputs) {
       await this.reading(input, async (scan) => {
-        const plan = new RowPlan(request.schema, scan, request.interval)
+        const plan = this.plan(scan)
         const file = path.join(this.folder, `ordered-${staged.length}.parquet`)
         const [copied] = await connection.runWithProgress(
           `COPY (${plan.orderedSelect()}) TO ${literal(file)} (FORMAT parquet, COMPRESSION lz4_raw)`,
@@ -367,7 +361,7 @@ class Ingestion {
         `SELECT * REPLACE ((${index}::HUGEINT << 64) + _phlo_order AS _phlo_order) FROM (${parquetSelect(file)})`,
     )
     const columns = request.schema.columns.map(({ name }) => name)
-    const rows = deduplicated(all.join(' UNION ALL '), columns, key, keep)
+    const rows = deduplicated(all.join(' UNION ALL '), columns, how)
     const { metadata } = table.transaction
     return this.writer.write(connection, this.withAllColumns(rows, metadata), metadata)
   }
@@ -427,7 +421,9 @@ class Ingestion {
   }
 
   private async open(input: FileInput, byPosition: boolean): Promise<Scan> {
-    const { schema, unexpectedColumns: unexpected } = this.request
+    const { strategy, unexpectedColumns: unexpected } = this.request
+    const schema =
+      strategy.kind === 'cdc' ? onlyNeeded(this.request.schema, deletionsOf(strategy)) : this.request.schema
     if (input.paths.length === 0) return emptyScan(this.request)
     switch (input.format) {
       case 'parquet':
@@ -514,6 +510,16 @@ function withAddedMeanwhile(
   }
 }
 
+/** What a source of changes must have at least: a deletion says no more. */
+function onlyNeeded(schema: RowSchema, { needed }: Deletions): RowSchema {
+  return {
+    ...schema,
+    columns: schema.columns.map((column) =>
+      needed.has(column.name) ? column : { ...column, required: false, optional: true },
+    ),
+  }
+}
+
 /** A source without files: rows that nobody gave. */
 function emptyScan(request: IngestRequest): Scan {
   const columns = request.schema.columns.map(({ name }) => `CAST(NULL AS VARCHAR) AS ${identifier(name)}`)
@@ -580,8 +586,4 @@ function sumOf(taken: readonly Taken[]): Taken {
     }),
     { files: [], read: 0, rejected: 0, outside: 0 },
   )
-}
-
-function rowsIn(files: readonly StagedFile[]): number {
-  return files.reduce((sum, { file }) => sum + file.recordCount, 0)
 }

@@ -8,7 +8,7 @@ import {
   type SnapshotChange,
   toValue,
 } from '@phlo/iceberg'
-import type { LoadedTable, ObjectStore, TableMetadata } from '@phlo/ports'
+import type { LoadedTable, ObjectStore, RowChoice, TableMetadata } from '@phlo/ports'
 import { randomUUID } from 'node:crypto'
 import { isolationLevel, RowChangeWriter } from '../dml/row-changes.js'
 import { placesOf, positionColumn, TargetRows, taskColumn } from '../dml/target-rows.js'
@@ -19,8 +19,8 @@ import type { StagedFile } from '../tables/copied-files.js'
 import { distributionMode } from '../tables/distribution.js'
 import type { ParquetWriter } from '../tables/parquet-writer.js'
 
-/** What a merge by key stands on. */
-interface MergeInto {
+/** What new rows meet, and by which columns. */
+export interface MergeInto {
   readonly connection: Connection
   readonly store: ObjectStore
   readonly writer: ParquetWriter
@@ -28,10 +28,16 @@ interface MergeInto {
   /** The table as it will be. */
   readonly metadata: TableMetadata
   readonly key: readonly string[]
-  /** What {@link collectKeys} made of the rows. */
+}
+
+/** How rows with the same key are replaced. */
+interface Replacement {
+  /** The temporary table of the keys whose rows leave; see {@link collectKeys}. */
   readonly keys: string
-  /** Can rows that are written have a key in common? */
-  readonly keysRepeat: boolean
+  /** Files with all of these keys: their statistics tell which files may hold such rows. */
+  readonly ranges: readonly StagedFile[]
+  /** Whether a row that replaces another is the same one, changed; `kept-by-one` where several new ones may have its key. */
+  readonly identity: 'kept' | 'kept-by-one' | 'new'
 }
 
 /** What becomes of rows that are written, and of those that they replace. */
@@ -46,21 +52,25 @@ interface ReplacedRows {
  * Finds the table's rows with the keys of rows that are already written, and takes them out of their files, as the
  * table's `write.merge.mode` says.
  */
-export async function replaceRows(merge: MergeInto, written: readonly StagedFile[]): Promise<ReplacedRows> {
-  const { connection, store, writer, existing, metadata, key, keys } = merge
-  const filter = keyFilter(existing.metadata, metadata, key, written)
+export async function replaceRows(
+  merge: MergeInto,
+  written: readonly StagedFile[],
+  { keys, ranges, identity }: Replacement,
+): Promise<ReplacedRows> {
+  const { connection, store, writer, existing, metadata, key } = merge
+  const filter = keyFilter(existing.metadata, metadata, key, ranges)
   const isolation = isolationLevel(metadata, 'merge')
   const target = new TargetRows(connection, store, metadata, existing.identifier)
   await target.plan(filter, existing.metadata)
   if (target.tasks.length === 0) return { files: written, change: { add: [], validation: { isolation, filter } } }
   const leaving = `leaving_${randomUUID().replaceAll('-', '')}`
-  const lineage = lineageFields(metadata).length > 0
+  const lineage = identity !== 'new' && lineageFields(metadata).length > 0
   const kept = lineage ? ['_row_id', ...key.map(identifier)] : []
   await connection.run(
     `CREATE TEMP TABLE ${leaving} AS ${placesOf(await target.select({ lineage }), kept)} ` +
       `SEMI JOIN ${keys} USING (${key.map(identifier).join(', ')})`,
   )
-  const files = lineage ? await withRowIds(merge, written, leaving) : written
+  const files = lineage ? await withRowIds(merge, written, leaving, identity === 'kept-by-one') : written
   const { add, removePaths, referencedPaths } = await new RowChangeWriter(connection, store, writer, metadata).write(
     target,
     { leaving: `SELECT ${taskColumn}, ${positionColumn} FROM ${leaving}` },
@@ -74,9 +84,10 @@ export async function replaceRows(merge: MergeInto, written: readonly StagedFile
  * commit. An id goes to one row only. Spec: "Row Lineage".
  */
 async function withRowIds(
-  { connection, writer, metadata, key, keysRepeat }: MergeInto,
+  { connection, writer, metadata, key }: MergeInto,
   written: readonly StagedFile[],
   leaving: string,
+  keysRepeat: boolean,
 ): Promise<readonly StagedFile[]> {
   const { rows } = await connection.one(`SELECT count(*) AS rows FROM ${leaving}`)
   if (Number(rows) === 0) return written
@@ -150,12 +161,13 @@ function integerRange(
   return { low: Math.min(...limits), high: Math.max(...limits), type: field.type === 'int' ? 'INTEGER' : 'BIGINT' }
 }
 
-function stagedRows(written: readonly StagedFile[]): string {
+/** SQL of the rows of files that are written but not stored yet. */
+export function stagedRows(written: readonly StagedFile[]): string {
   return `read_parquet([${written.map(({ path }) => literal(path)).join(', ')}], hive_partitioning = false)`
 }
 
 /** Only files whose ranges of the key's columns meet those of the new rows can hold their keys. */
-function keyFilter(
+export function keyFilter(
   existing: TableMetadata,
   metadata: TableMetadata,
   key: readonly string[],
@@ -189,19 +201,23 @@ function keyFilter(
   return filter
 }
 
-/** One row a key: the first or last in the source's order, or all that differ in any column. */
-export function deduplicated(
-  staged: string,
-  columns: readonly string[],
-  key: readonly string[],
-  keep: 'first' | 'last' | 'hash',
-): string {
+/** Which of several new rows with one key stay. */
+export interface Deduplication {
+  readonly key: readonly string[]
+  readonly keep: RowChoice['keep'] | 'hash'
+  /** Columns that decide before the source's order does. */
+  readonly order: readonly string[]
+}
+
+/** One row a key: the first or last by the order, or all that differ in any column. */
+export function deduplicated(staged: string, columns: readonly string[], { key, keep, order }: Deduplication): string {
   const list = columns.map(identifier).join(', ')
   if (keep === 'hash') return `SELECT DISTINCT ${list} FROM (${staged})`
-  const order = keep === 'first' ? 'ASC' : 'DESC'
+  const direction = keep === 'first' ? 'ASC' : 'DESC'
+  const by = [...order.map(identifier), '_phlo_order'].map((column) => `${column} ${direction}`)
   return (
     `SELECT ${list} FROM (${staged}) QUALIFY row_number() OVER (` +
-    `PARTITION BY ${key.map(identifier).join(', ')} ORDER BY _phlo_order ${order}) = 1`
+    `PARTITION BY ${key.map(identifier).join(', ')} ORDER BY ${by.join(', ')}) = 1`
   )
 }
 

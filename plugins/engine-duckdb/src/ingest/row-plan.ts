@@ -38,25 +38,43 @@ interface CastOptions {
   readonly guarded?: boolean
 }
 
+/** Rows that only say which others are gone: where `column` has one of the values, no more than `needed` must hold. */
+export interface Deletions {
+  readonly column: string
+  readonly values: readonly string[]
+  readonly needed: ReadonlySet<string>
+}
+
 /** How a source's raw rows become rows of the table, and which of them do not. */
 export class RowPlan {
   private readonly scan: Scan
+  /** SQL that is true for rows that are {@link Deletions}, over the cast columns. */
+  private readonly isDeletion: string | undefined
+  private readonly deletions: Deletions | undefined
   private readonly columns: readonly PlannedColumn[]
   private readonly interval: PartitionInterval | undefined
   private readonly rowConditions: readonly Condition[]
   private readonly conditions: readonly Condition[]
 
   /** Throws PHLO_SCHEMA_TYPE_MISMATCH when a column of the source can never become the declared one. */
-  constructor(schema: RowSchema, scan: Scan, interval: PartitionInterval | undefined) {
+  constructor(schema: RowSchema, scan: Scan, interval: PartitionInterval | undefined, deletions?: Deletions) {
     this.scan = scan
     this.interval = interval
+    this.deletions = deletions
+    this.isDeletion = deletions && `(${isOneOf(deletions)} IS TRUE)`
     this.columns = schema.columns.map((column) => planColumn(column, scan.types.get(column.name), scan.name))
     this.rowConditions = rowPredicates(schema.rules ?? [], identifier).map(({ rule, description, passes }) => ({
       rule,
       reason: literal(description),
-      holds: passes,
+      holds: this.excused(passes),
     }))
-    this.conditions = [...this.columns.flatMap(conditionsOf), ...this.rowConditions]
+    const ofColumns = this.columns.flatMap((planned, index) =>
+      conditionsOf(planned, index).map((condition) => ({
+        ...condition,
+        holds: this.excused(condition.holds, planned.column.name),
+      })),
+    )
+    this.conditions = [...ofColumns, ...this.rowConditions]
   }
 
   /** No value needs a cast, and the rows need no counting: then filters may go down into the file's reader. */
@@ -125,13 +143,22 @@ export class RowPlan {
   private valid(guarded = this.scan.guard !== undefined): string {
     const parts = [
       ...(guarded ? ['_phlo_guard'] : []),
-      ...this.columns.flatMap((planned, index) => validity(planned, index)),
-      ...this.columns.flatMap((planned) => rules(planned).map(({ holds }) => holds)),
+      ...this.columns.flatMap((planned, index) =>
+        [...validity(planned, index), ...rules(planned).map(({ holds }) => holds)].map((holds) =>
+          this.excused(holds, planned.column.name),
+        ),
+      ),
       ...this.rowConditions.map(({ holds }) => holds),
     ]
     const inside = this.inInterval()
     if (inside !== undefined) parts.push(inside)
     return parts.length === 0 ? 'TRUE' : parts.join(' AND ')
+  }
+
+  /** The condition, from which deletions are excused unless they need the column. */
+  private excused(holds: string, column?: string): string {
+    const needed = column !== undefined && this.deletions?.needed.has(column)
+    return this.isDeletion === undefined || needed ? holds : `(${this.isDeletion} OR ${holds})`
   }
 
   /** A row whose partition cannot be told belongs to every interval: it is rejected, not left out. */
@@ -145,6 +172,11 @@ export class RowPlan {
     const limit = (value: string) => duckdbDialect.typedLiteral(value, planned.column.type as string)
     return `((${planned.name} >= ${limit(from)} AND ${planned.name} < ${limit(to)}) IS NOT FALSE)`
   }
+}
+
+/** SQL that is true for rows that say that another one is gone. */
+export function isOneOf({ column, values }: Pick<Deletions, 'column' | 'values'>): string {
+  return `${identifier(column)} IN (${values.map(literal).join(', ')})`
 }
 
 function planColumn(column: ColumnSchema, type: SourceType | undefined, source: string): PlannedColumn {
