@@ -195,10 +195,14 @@ describe('ingestion()', () => {
       bad({ merge: { strategy: 'overwrit' } }),
       {
         message: 'There is no merge strategy "overwrit"',
-        hint: 'Did you mean overwrite? Known: merge, overwrite, append.',
+        hint: 'Did you mean overwrite? Known: merge, overwrite, append, insert-only, delete-insert, scd2, cdc.',
       },
     ],
-    ['a row to keep that is none', bad({ merge: { keep: 'newest' } }), { message: 'There is no row to keep "newest"' }],
+    [
+      'a row to keep that is none',
+      bad({ uniqueKey: 'id', merge: { keep: 'newest' } }),
+      { message: 'There is no row to keep "newest"' },
+    ],
     [
       'a key that is no column',
       bad({ uniqueKey: 'idd' }),

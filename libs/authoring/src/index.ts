@@ -16,18 +16,20 @@ export {
   unique,
 } from './checks.js'
 export type { Duration } from './durations.js'
-export {
-  type AssetHandle,
-  type ColumnOf,
-  ingestion,
-  type IngestionOptions,
-  type IngestionSource,
-  type MergeOptions,
-} from './ingestion.js'
+export { type AssetHandle, type ColumnOf, ingestion, type IngestionOptions, type IngestionSource } from './ingestion.js'
 export { daily, hourly, monthly, type PartitionOptions, type Partitions, yearly } from './partitions.js'
 export { type CheckFunctions, quality } from './quality.js'
 export { schedule, type ScheduleOptions } from './schedule.js'
 export { files, type FilesOptions, source } from './sources.js'
 export type { LoadContext, LoadPartition, LoadResult } from '@phlo/core'
 export { type DeclaredRowRule, field, type FieldOptions, rowRules } from '@phlo/schema'
+export type {
+  ChangesOptions,
+  DeleteInsertOptions,
+  HistoryOptions,
+  InsertOnlyOptions,
+  MergeOptions,
+  UpsertOptions,
+  WholeOptions,
+} from './write-strategy.js'
 export { z } from 'zod'

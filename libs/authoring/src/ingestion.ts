@@ -27,6 +27,7 @@ import { declarations } from './collector.js'
 import { declaredAt } from './declared-at.js'
 import { type Duration, milliseconds } from './durations.js'
 import { partitionDefinition, type Partitions } from './partitions.js'
+import { declaredStrategy, type MergeOptions } from './write-strategy.js'
 
 /** Names of a schema's columns. */
 export type ColumnOf<Schema extends z.ZodObject> = keyof z.output<Schema> & string
@@ -37,18 +38,6 @@ export interface AssetHandle<out Column extends string = string> {
   readonly key: string
   /** Never set: carries the columns' names. */
   readonly columns?: Column
-}
-
-/** How new rows meet those with the same key. */
-export interface MergeOptions {
-  /**
-   * `merge` (default with a `uniqueKey` and without partitions): they replace those with the same key.
-   * `overwrite` (default otherwise): they replace the partition, or the table.
-   * `append`: they are added.
-   */
-  readonly strategy?: 'merge' | 'overwrite' | 'append'
-  /** Of several new rows with one key, which counts; `hash`: all that differ. Default `last`. */
-  readonly keep?: 'first' | 'last' | 'hash'
 }
 
 export interface IngestionOptions<Schema extends z.ZodObject> {
@@ -62,7 +51,8 @@ export interface IngestionOptions<Schema extends z.ZodObject> {
   /** What a row must be. `z.looseObject` leaves columns out that it does not name; otherwise they are an error. */
   readonly schema: Schema
   readonly uniqueKey?: ColumnOf<Schema> | readonly ColumnOf<Schema>[]
-  readonly merge?: MergeOptions
+  /** How new rows meet the table's. Default: `merge` with a `uniqueKey` and without partitions, `overwrite` otherwise. */
+  readonly merge?: MergeOptions<ColumnOf<Schema>>
   readonly partitions?: Partitions<ColumnOf<Schema>>
   /** Further Iceberg partitioning, for instance `bucket(16, id)` or `region`. */
   readonly partitionBy?: readonly string[]
@@ -151,11 +141,16 @@ function makeAsset(
   if (!target) throw invalid(`${JSON.stringify(options.name)} cannot be a table’s name`, location)
   const { rows, loose } = rowSchemaFromZod(options.schema)
   const key = keyColumns(options, rows, location)
-  const strategy = strategyOf(options, key, location)
   const partitions = options.partitions && partitionDefinition(options.partitions)
   if (partitions) checkPartitionColumn(partitions, rows, location)
   if (options.cron !== undefined) checkCron(options.cron, 'UTC', location)
   const partitionBy = (options.partitionBy ?? []).map((text) => parsePartition(text, rows, location))
+  const strategy = declaredStrategy(options.merge, {
+    rows,
+    key,
+    hasPartitions: partitions !== undefined,
+    isDivided: partitions !== undefined || partitionBy.length > 0,
+  })
   const freshness = freshnessOf(options)
   return {
     kind: 'ingestion',
@@ -197,8 +192,6 @@ const optionNames: Readonly<Record<keyof IngestionOptions<z.ZodObject>, true>> =
   freshness: true,
   deps: true,
 }
-const strategies = ['merge', 'overwrite', 'append']
-const keeps = ['first', 'last', 'hash']
 
 function checkOptions(options: IngestionOptions<z.ZodObject>, location: SourceLocation | undefined): void {
   const refuse = (given: string, what: string, known: readonly string[]) => {
@@ -209,9 +202,6 @@ function checkOptions(options: IngestionOptions<z.ZodObject>, location: SourceLo
   const names = Object.keys(optionNames)
   const unknown = Object.keys(options).find((name) => !names.includes(name))
   if (unknown !== undefined) refuse(unknown, 'option', names)
-  const { strategy, keep } = options.merge ?? {}
-  if (strategy !== undefined && !strategies.includes(strategy)) refuse(strategy, 'merge strategy', strategies)
-  if (keep !== undefined && !keeps.includes(keep)) refuse(keep, 'row to keep', keeps)
 }
 
 function keyColumns(
@@ -228,17 +218,6 @@ function keyColumns(
     if (typeof column.type !== 'string') throw invalid(`uniqueKey names ${name}, which is nested`, location)
   }
   return key
-}
-
-function strategyOf(
-  options: IngestionOptions<z.ZodObject>,
-  key: readonly string[],
-  location: SourceLocation | undefined,
-): AssetStrategy {
-  const kind = options.merge?.strategy ?? (key.length > 0 && !options.partitions ? 'merge' : 'overwrite')
-  if (kind !== 'merge') return { kind }
-  if (key.length === 0) throw invalid('The merge strategy needs a uniqueKey', location)
-  return { kind, key, keep: options.merge?.keep ?? 'last' }
 }
 
 /** NULL has no partition, so the column must not hold it. */
@@ -266,11 +245,13 @@ function ownChecks(
   const unique_ = rows.columns.filter((column) => column.unique).map(({ name }) => [name])
   const keys = [...(key.length > 0 ? [key] : []), ...unique_.filter(([name]) => !(key.length === 1 && key[0] === name))]
   const merged = (columns: readonly string[]) =>
-    strategy.kind === 'merge' &&
-    strategy.keep !== 'hash' &&
+    'key' in strategy &&
+    !(strategy.kind === 'merge' && strategy.keep === 'hash') &&
     columns.length === strategy.key.length &&
     columns.every((name) => strategy.key.includes(name))
-  const checks = keys.filter((columns) => !merged(columns)).map((columns) => unique(columns).check)
+  // Of a history, only the current rows are the source's, and no two of them share a key.
+  const repeated = strategy.kind === 'scd2' ? [] : keys.filter((columns) => !merged(columns))
+  const checks = repeated.map((columns) => unique(columns).check)
   const { freshness } = options
   const column = freshness?.column ?? options.partitions?.options.column
   if (freshness && !rows.columns.some(({ name }) => name === column)) {

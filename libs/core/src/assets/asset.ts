@@ -6,6 +6,7 @@ import {
   type SourceSpec,
   type SqlPlace,
   type TableIdentifier,
+  type WriteStrategy,
 } from '@phlo/ports'
 import type { PartitionDefinition } from '../partitions/partition-definition.js'
 
@@ -70,11 +71,8 @@ interface AssetBase {
   readonly location?: SourceLocation
 }
 
-/** How an asset's new rows meet the old ones. See `WriteStrategy` of the ports. */
-export type AssetStrategy =
-  | { readonly kind: 'append' }
-  | { readonly kind: 'overwrite' }
-  | { readonly kind: 'merge'; readonly key: readonly string[]; readonly keep: 'first' | 'last' | 'hash' }
+/** How an asset's new rows meet the old ones. */
+export type AssetStrategy = WriteStrategy
 
 /** How old a table may be. Milliseconds. */
 export interface Freshness {

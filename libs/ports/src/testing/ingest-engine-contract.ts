@@ -259,6 +259,71 @@ export function ingestEngineContract(
       ])
     })
 
+    using('keeps the row that an ordering column says, from whichever batch it comes', async (lake) => {
+      const strategy = { kind: 'merge', key: ['id'], keep: 'last', orderBy: 'value' } as const
+      await lake.ingest([rowsInput(row(1, '2024-01-01', 7), row(2, '2024-01-01', 9), row(1, '2024-01-01', 5))], {
+        strategy,
+      })
+      const result = await lake.ingest([rowsInput(row(1, '2024-01-02', 8), row(2, '2024-01-02', 3))], { strategy })
+      assert.deepEqual([result.written, result.unchanged], [1, 1])
+      assert.deepEqual(await lake.rows('SELECT id, value FROM bronze.t ORDER BY id'), [
+        { id: 1, value: 8 },
+        { id: 2, value: 9 },
+      ])
+    })
+
+    using('adds only rows whose key is new, where that is wanted', async (lake) => {
+      const strategy = { kind: 'insert-only', key: ['id'], keep: 'first' } as const
+      await lake.ingest([rowsInput(row(1, '2024-01-01', 1))], { strategy })
+      await lake.ingest([rowsInput(row(1, '2024-01-01', 2), row(2, '2024-01-01', 2))], { strategy })
+      assert.deepEqual(await lake.rows('SELECT id, value FROM bronze.t ORDER BY id'), [
+        { id: 1, value: 1 },
+        { id: 2, value: 2 },
+      ])
+    })
+
+    using('replaces rows by the values of columns, and by partitions', async (lake) => {
+      const byDate = { partitioning: [{ column: 'day', transform: 'identity' }] } as const
+      for (const [strategy, second] of [
+        [{ kind: 'delete-insert', by: ['day'] }, 20],
+        [{ kind: 'delete-insert' }, 30],
+      ] as const) {
+        await lake.ingest([rowsInput(row(1, '2024-01-01', 1), row(2, '2024-01-02', 1))], { ...byDate })
+        await lake.ingest([rowsInput(row(second, '2024-01-02', 1), row(second, '2024-01-02', 1))], { strategy })
+        assert.deepEqual(await ids(lake), [1, second, second])
+      }
+    })
+
+    using('keeps a history, and closes what the source has no more', async (lake) => {
+      const strategy = { kind: 'scd2', key: ['id'], keep: 'last', absent: 'close' } as const
+      await lake.ingest([rowsInput(row(1, '2024-01-01', 1), row(2, '2024-01-01', 1))], { strategy })
+      await lake.ingest([rowsInput(row(1, '2024-01-01', 5))], { strategy })
+      assert.deepEqual(
+        await lake.rows('SELECT id, value, is_current, valid_to IS NULL AS open FROM bronze.t ORDER BY id, value'),
+        [
+          { id: 1, value: 1, is_current: false, open: false },
+          { id: 1, value: 5, is_current: true, open: true },
+          { id: 2, value: 1, is_current: false, open: false },
+        ],
+      )
+    })
+
+    using('applies changes in their order, and deletes what they delete', async (lake) => {
+      const strategy = {
+        kind: 'cdc',
+        key: ['id'],
+        position: ['value'],
+        operation: { column: 'note', deletes: ['D'] },
+        deletion: 'hard',
+      } as const
+      await lake.ingest([rowsInput(row(1, '2024-01-01', 2, 'U'), row(1, '2024-01-01', 1, 'I'))], { strategy })
+      await lake.ingest([rowsInput(row(2, '2024-01-01', 3, 'I'))], { strategy })
+      const deletion = { id: 1, value: 4, note: 'D' }
+      const result = await lake.ingest([rowsInput(deletion)], { strategy })
+      assert.deepEqual([result.rejected, result.written, result.deleted], [0, 0, 1])
+      assert.deepEqual(await lake.rows('SELECT id, note FROM bronze.t'), [{ id: 2, note: 'I' }])
+    })
+
     using('writes to the branch that it is given', async (lake) => {
       if (!isVersioned(lake.catalog)) return
       await lake.catalog.createRef('dev')
