@@ -1,8 +1,9 @@
+import { randomBytes, randomInt, randomUUID } from 'node:crypto'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
 import { type DataFile, fileContent, planScan, serializeMetadata, TableTransaction } from '@phlo/iceberg'
-import type { ObjectStore, RowSchema, TableIdentifier, TableMetadata } from '@phlo/ports'
+import type { LoadedTable, ObjectStore, RowSchema, TableIdentifier, TableMetadata } from '@phlo/ports'
 import { LocalObjectStore } from '@phlo/storage-local'
 import { BenchError } from '../bench-error.js'
 import { type BenchCase, type CaseContext, type Findings, judge } from '../case.js'
@@ -43,7 +44,7 @@ class Table {
   private readonly acquaintance: Acquaintance
   private catalog: EmbeddedCatalog | undefined
   private store: ObjectStore | undefined
-  /** The key of the metadata file that the table was made with. */
+  /** The key of the metadata file that the first append wrote. */
   private file = ''
   private appended = 0
   private copied = 0
@@ -74,13 +75,27 @@ class Table {
       ],
       { message: 'Table' },
     )
-    const table = await catalog.loadTable(identifier)
-    const key = table && store.key(table.metadataLocation)
-    if (!table || key === undefined) throw new BenchError('The table is not there')
-    this.file = key
-    await writeFile(path.join(this.folder, key), serializeMetadata(withHistory(table.metadata, this.history)))
+    const { metadata } = await this.load(catalog)
+    const key = await this.metadataFile(store, catalog)
+    await writeFile(path.join(this.folder, key), serializeMetadata(withHistory(metadata, this.history)))
     // Nobody has read the file that was replaced.
     this.catalog = undefined
+    // Now there is a file as commits make them.
+    const opened = await this.open()
+    await this.commit(opened.store, opened.catalog)
+    this.file = await this.metadataFile(opened.store, opened.catalog)
+  }
+
+  private async load(catalog: EmbeddedCatalog): Promise<LoadedTable> {
+    const table = await catalog.loadTable(identifier)
+    if (!table) throw new BenchError('The table is not there')
+    return table
+  }
+
+  private async metadataFile(store: ObjectStore, catalog: EmbeddedCatalog): Promise<string> {
+    const key = store.key((await this.load(catalog)).metadataLocation)
+    if (key === undefined) throw new BenchError('The metadata file is not in the store')
+    return key
   }
 
   async append(): Promise<number> {
@@ -93,13 +108,16 @@ class Table {
       return performance.now() - startedAt
     }
     const { catalog, store } = await this.open()
-    const table = await catalog.loadTable(identifier)
-    if (!table) throw new BenchError('The table is not there')
+    await this.commit(store, catalog)
+    return performance.now() - startedAt
+  }
+
+  private async commit(store: ObjectStore, catalog: EmbeddedCatalog): Promise<void> {
+    const table = await this.load(catalog)
     const transaction = TableTransaction.change(store, table.metadata)
     await transaction.addSnapshot({ add: [dataFile(table.metadata.location, ++this.appended)] })
     const { requirements, updates } = transaction
     await catalog.commit([{ kind: 'table', identifier, requirements, updates }], { message: 'Append' })
-    return performance.now() - startedAt
   }
 
   private async open(): Promise<{ catalog: EmbeddedCatalog; store: ObjectStore }> {
@@ -126,13 +144,28 @@ class Table {
 function withHistory(metadata: TableMetadata, count: number): TableMetadata {
   const [first] = metadata.snapshots ?? []
   if (!first) throw new BenchError('The table has no snapshot')
-  const id = (index: number) => first['snapshot-id'] - BigInt(index) * 1_000_003n
+  const ids = Array.from({ length: count }, (_, index) => (index === 0 ? first['snapshot-id'] : randomId()))
+  const id = (index: number) => ids[index] as bigint
   const sequence = (index: number) => (first['sequence-number'] ?? 0) + index
+  // Random numbers and changing totals, as real ones have: what is all the same would be compressed to nothing.
   const snapshots = Array.from({ length: count }, (_, index) => ({
     ...first,
     ...(index > 0 && { 'parent-snapshot-id': id(index - 1) }),
     'snapshot-id': id(index),
     'sequence-number': sequence(index),
+    'timestamp-ms': first['timestamp-ms'] - (count - 1 - index) * 59_000 - randomInt(1000),
+    ...(index < count - 1 && {
+      'manifest-list': `${metadata.location}/metadata/snap-${id(index)}-0-${randomUUID()}.avro`,
+    }),
+    summary: {
+      ...first.summary,
+      operation: 'append' as const,
+      'added-records': String(randomInt(100_000)),
+      'added-files-size': String(randomInt(10_000_000)),
+      'total-records': String(index * 50_000 + randomInt(50_000)),
+      'total-files-size': String(index * 5_000_000 + randomInt(5_000_000)),
+      'total-data-files': String(index + 1),
+    },
   }))
   const current = id(count - 1)
   return {
@@ -146,6 +179,11 @@ function withHistory(metadata: TableMetadata, count: number): TableMetadata {
     'last-sequence-number': sequence(count - 1),
     refs: { main: { type: 'branch', 'snapshot-id': current } },
   }
+}
+
+/** Any of 63 bits. */
+function randomId(): bigint {
+  return randomBytes(8).readBigUInt64LE() >> 1n
 }
 
 function nameOf(history: number, acquaintance: Acquaintance): string {

@@ -1,5 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { parseMetadata, parseViewMetadata, serializeMetadata, serializeViewMetadata } from '@phlo/iceberg'
+import {
+  type MetadataCodec,
+  metadataCodec,
+  metadataEndings,
+  parseMetadata,
+  parseViewMetadata,
+  serializeMetadata,
+  serializeViewMetadata,
+} from '@phlo/iceberg'
 import {
   formatIdentifier,
   type ObjectStore,
@@ -45,11 +53,11 @@ export class MetadataFiles {
     metadata: TableMetadata,
     previous: string | undefined,
   ): NewFile<TableMetadata> {
-    return this.write(identifier, metadata, previous, serializeMetadata)
+    return this.write(identifier, metadata, previous, metadataCodec(metadata), serializeMetadata)
   }
 
   writeView(identifier: TableIdentifier, metadata: ViewMetadata, previous: string | undefined): NewFile<ViewMetadata> {
-    return this.write(identifier, metadata, previous, serializeViewMetadata)
+    return this.write(identifier, metadata, previous, 'none', serializeViewMetadata)
   }
 
   forget(): void {
@@ -80,7 +88,8 @@ export class MetadataFiles {
     identifier: TableIdentifier,
     metadata: Metadata,
     previous: string | undefined,
-    serialize: (metadata: Metadata) => Uint8Array,
+    codec: MetadataCodec,
+    serialize: (metadata: Metadata, codec: MetadataCodec) => Uint8Array,
   ): NewFile<Metadata> {
     const folder = this.store.key(metadata.location)
     if (folder === undefined) {
@@ -90,11 +99,12 @@ export class MetadataFiles {
       )
     }
     const counter = previous === undefined ? 0 : Number(/(\d+)-[^/]*$/.exec(previous)?.[1] ?? 0) + 1
-    const key = `${folder}/metadata/${String(counter).padStart(5, '0')}-${randomUUID()}.metadata.json`
+    const name = `${String(counter).padStart(5, '0')}-${randomUUID()}${metadataEndings[codec]}`
+    const key = `${folder}/metadata/${name}`
     this.pending.set(key, metadata)
     const put = async () => {
       try {
-        await this.store.put(key, serialize(metadata), { ifAbsent: true })
+        await this.store.put(key, serialize(metadata, codec), { ifAbsent: true })
         this.remember(key, metadata)
       } finally {
         this.pending.delete(key)

@@ -33,13 +33,18 @@ export {
   currentSchema,
   mainTableBranch,
   metadataOf,
-  parseMetadata,
   refSnapshot,
   schemaById,
-  serializeMetadata,
   snapshotAsOf,
   snapshotById,
 } from './metadata/metadata.js'
+export {
+  type MetadataCodec,
+  metadataCodec,
+  metadataEndings,
+  parseMetadata,
+  serializeMetadata,
+} from './metadata/metadata-file.js'
 export {
   type BoundPartitionField,
   bindSpec,

@@ -1,5 +1,5 @@
 import { type ObjectInfo, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
-import { parseMetadata } from '../metadata/metadata.js'
+import { parseMetadata } from '../metadata/metadata-file.js'
 import { FileKeys } from './file-keys.js'
 import { type RemovedFiles, removeFiles } from './file-removal.js'
 import { reachedFiles } from './reached-files.js'

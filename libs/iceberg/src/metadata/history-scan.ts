@@ -28,8 +28,13 @@ import { ScannedIds, type SnapshotIds } from './scanned-ids.js'
 export interface ScannedHistory {
   /** The file's text with both lists empty. */
   readonly rest: string
-  readonly snapshots?: ScannedSnapshots
-  readonly log?: ListText
+  readonly snapshots?: ScannedSnapshots & Place
+  readonly log?: ListText & Place
+}
+
+interface Place {
+  /** The position behind the list's bracket. */
+  readonly at: number
 }
 
 export interface ScannedSnapshots extends ListText, SnapshotIds {}
@@ -73,8 +78,8 @@ function keyBytes(key: string): Buffer {
 export function scanHistory(bytes: Buffer): ScannedHistory | undefined {
   let at = skipSpace(bytes, 0)
   if (bytes[at] !== openBrace) return undefined
-  let snapshots: ScannedSnapshots | undefined
-  let log: ListText | undefined
+  let snapshots: ScannedHistory['snapshots']
+  let log: ScannedHistory['log']
   const rest: string[] = []
   let taken = 0
   do {
@@ -90,7 +95,7 @@ export function scanHistory(bytes: Buffer): ScannedHistory | undefined {
       const ids = new ScannedIds()
       const list = isSnapshots ? scanList(bytes, value, snapshotMembers, ids) : scanList(bytes, value, logMembers)
       if (!list) return undefined
-      const text = { bytes: bytes.subarray(value + 1, list.end - 1), spans: list.spans }
+      const text = { at: value + 1, bytes: bytes.subarray(value + 1, list.end - 1), spans: list.spans }
       if (isSnapshots) snapshots = { ...text, ...ids.found() }
       else log = text
       rest.push(bytes.toString('utf8', taken, value), '[]')
@@ -127,6 +132,34 @@ function scanList(
     if (bytes[at] !== comma) return undefined
     at = skipSpace(bytes, at + 1)
   }
+}
+
+/** Snapshots with a comma behind each, in an otherwise empty text; `undefined` as above. */
+export function scanSnapshots(bytes: Buffer): ScannedSnapshots | undefined {
+  const ids = new ScannedIds()
+  const spans = scanItems(bytes, snapshotMembers, ids)
+  return spans && { bytes, spans, ...ids.found() }
+}
+
+/** As {@link scanSnapshots}, of entries of the log. */
+export function scanLog(bytes: Buffer): ListText | undefined {
+  const spans = scanItems(bytes, logMembers)
+  return spans && { bytes, spans }
+}
+
+function scanItems(bytes: Buffer, members: readonly Member[], ids?: ScannedIds): number[] | undefined {
+  const spans: number[] = []
+  const found = new Float64Array(2 * members.length)
+  for (let at = skipSpace(bytes, 0); at < bytes.length;) {
+    const end = scanItem(bytes, at, members, found)
+    if (end === none) return undefined
+    spans.push(at, end)
+    ids?.add(found)
+    at = skipSpace(bytes, end)
+    if (bytes[at] !== comma) return undefined
+    at = skipSpace(bytes, at + 1)
+  }
+  return spans
 }
 
 /** The position behind an object of such members, whose ids go to `ids`. */

@@ -1,19 +1,37 @@
 import type { Snapshot } from '@phlo/ports'
-import { listOfText, sharedBy } from './growing-list.js'
+import { listOfText, type OlderItems, sharedBy } from './growing-list.js'
 import type { ScannedSnapshots } from './history-scan.js'
-import { noParent } from './scanned-ids.js'
+import { noParent, type SnapshotIds } from './scanned-ids.js'
 
 /** Which snapshots a list has, and which are parents, without a look at each of them. */
 
-/** The snapshots of a list's text. */
-interface Scanned extends ScannedSnapshots {
+/** Snapshots of a list's text. */
+export interface Scanned extends SnapshotIds {
+  /** Where the first of them is in the list. */
+  readonly from: number
   readonly sortedIds: BigInt64Array
   readonly sortedParents: BigInt64Array
 }
 
+/** The first snapshots of a list, which are still compressed. */
+export interface OlderSnapshots extends OlderItems {
+  /** Is the id perhaps that of a snapshot, or of a parent? What is not is known without reading them. */
+  readonly mayHold: (id: bigint) => boolean
+  /** Reads them, once. Throws PHLO_ICEBERG_INVALID. */
+  readonly load: () => Scanned
+  /** Ids that are taken to be there: {@link load} makes sure. */
+  readonly expected: Set<bigint>
+}
+
+/** What is known of a list that was read. */
+interface Found {
+  readonly scanned: Scanned
+  readonly older: OlderSnapshots | undefined
+}
+
 /** Of lists that grew out of each other. */
 interface Index {
-  readonly scanned: Scanned | undefined
+  readonly found: Found | undefined
   /** Where the other snapshots are in the lists. */
   readonly others: Map<bigint, number>
   /** Where the first of the other snapshots is that has this parent. */
@@ -25,25 +43,29 @@ interface Index {
 /** By the items that such lists share. */
 const indexes = new WeakMap<object, Index>()
 
-/** The list of snapshots of which the text was scanned. */
-export function scannedSnapshots(found: ScannedSnapshots): readonly Snapshot[] {
-  const sorted = { sortedIds: found.ids.slice().sort(), sortedParents: found.parents.slice().sort() }
-  return listOfText<Snapshot>(found, { ...found, ...sorted } satisfies Scanned)
+/** The list of snapshots of which the text was scanned, behind older ones. */
+export function scannedSnapshots(text: ScannedSnapshots, older?: OlderSnapshots): readonly Snapshot[] {
+  const found: Found = { scanned: scannedIds(text, older?.count ?? 0), older }
+  return listOfText<Snapshot>(text, found, older)
 }
 
-/** What was found in the list's text, `undefined` for a list with snapshots that came otherwise. */
+export function scannedIds({ ids, parents, jumps }: SnapshotIds, from: number): Scanned {
+  return { ids, parents, jumps, from, sortedIds: ids.slice().sort(), sortedParents: parents.slice().sort() }
+}
+
+/** What was found in the list's text, without older ones; `undefined` for a list with snapshots that came otherwise. */
 export function scannedText(list: readonly Snapshot[]): Scanned | undefined {
-  const scanned = sharedBy(list)?.scanned as Scanned | undefined
-  return scanned?.ids.length === list.length ? scanned : undefined
+  const found = sharedBy(list)?.scanned as Found | undefined
+  return found && found.scanned.from + found.scanned.ids.length === list.length ? found.scanned : undefined
 }
 
 /** An id that two of the snapshots have. */
-export function repeatedId({ sortedIds }: Scanned): bigint | undefined {
+export function repeatedId({ sortedIds }: Pick<Scanned, 'sortedIds'>): bigint | undefined {
   return sortedIds.find((id, index) => id === sortedIds[index + 1])
 }
 
 /** Parents by their children, unless nearly every parent comes before its children, so that there is no circle. */
-export function unorderedParents({ ids, parents, jumps }: Scanned): ReadonlyMap<bigint, bigint> | undefined {
+export function unorderedParents({ ids, parents, jumps }: SnapshotIds): ReadonlyMap<bigint, bigint> | undefined {
   const mostLookups = 100
   const isBefore = (index: number) => {
     const at = ids.indexOf(parents[index] as bigint)
@@ -62,25 +84,44 @@ export function unorderedParents({ ids, parents, jumps }: Scanned): ReadonlyMap<
 export function findSnapshot(list: readonly Snapshot[], id: bigint): Snapshot | undefined {
   const index = indexOf(list)
   if (!index) return list.find((snapshot) => snapshot['snapshot-id'] === id)
-  const { scanned, others } = index
-  const position = scanned && includes(scanned.sortedIds, id) ? scanned.ids.indexOf(id) : others.get(id)
-  return position === undefined || position >= list.length ? undefined : list[position]
+  const position = positionOf(index, id)
+  return position >= list.length ? undefined : list[position]
 }
 
 /** Is there a snapshot with the id? */
 export function hasSnapshot(list: readonly Snapshot[], id: bigint): boolean {
   const index = indexOf(list)
   if (!index) return list.some((snapshot) => snapshot['snapshot-id'] === id)
-  const { scanned, others } = index
-  return (scanned !== undefined && includes(scanned.sortedIds, id)) || (others.get(id) ?? Infinity) < list.length
+  return positionOf(index, id) < list.length
+}
+
+/** As {@link hasSnapshot}, without reading what is compressed: if what seems to be there is not, reading it will fail. */
+export function expectSnapshot(list: readonly Snapshot[], id: bigint): boolean {
+  const { scanned, older } = (sharedBy(list)?.scanned ?? {}) as Partial<Found>
+  if (!older?.mayHold(id) || (scanned && includes(scanned.sortedIds, id))) return hasSnapshot(list, id)
+  older.expected.add(id)
+  return true
 }
 
 /** Is a snapshot with that id the parent of one in the list? */
 export function hasChild(list: readonly Snapshot[], id: bigint): boolean {
   const index = indexOf(list)
   if (!index) return list.some((snapshot) => snapshot['parent-snapshot-id'] === id)
-  const { scanned, children } = index
-  return (scanned !== undefined && includes(scanned.sortedParents, id)) || (children.get(id) ?? Infinity) < list.length
+  const { found, children } = index
+  if (found && includes(found.scanned.sortedParents, id)) return true
+  if ((children.get(id) ?? Infinity) < list.length) return true
+  return found?.older?.mayHold(id) === true && includes(found.older.load().sortedParents, id)
+}
+
+/** Where the snapshot is in the lists, `Infinity` when it is not. */
+function positionOf({ found, others }: Index, id: bigint): number {
+  const added = others.get(id)
+  if (added !== undefined) return added
+  if (!found) return Infinity
+  const { scanned, older } = found
+  if (includes(scanned.sortedIds, id)) return scanned.from + scanned.ids.indexOf(id)
+  const first = older?.mayHold(id) ? older.load() : undefined
+  return first && includes(first.sortedIds, id) ? first.ids.indexOf(id) : Infinity
 }
 
 /** `undefined` for a list that did not grow. */
@@ -89,8 +130,9 @@ function indexOf(list: readonly Snapshot[]): Index | undefined {
   if (!shared) return undefined
   let index = indexes.get(shared.items)
   if (!index) {
-    const scanned = shared.scanned as Scanned | undefined
-    index = { scanned, others: new Map(), children: new Map(), known: scanned?.ids.length ?? 0 }
+    const found = shared.scanned as Found | undefined
+    const known = found ? found.scanned.from + found.scanned.ids.length : 0
+    index = { found, others: new Map(), children: new Map(), known }
     indexes.set(shared.items, index)
   }
   for (; index.known < shared.items.length; index.known++) {

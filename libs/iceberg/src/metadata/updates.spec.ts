@@ -1,7 +1,7 @@
 import type { IcebergSchema, Snapshot, TableMetadata, TableRequirement, TableUpdate } from '@phlo/ports'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { parseMetadata, serializeMetadata } from './metadata.js'
+import { parseMetadata, serializeMetadata } from './metadata-file.js'
 import { allFieldIds } from '../schema/schema.js'
 import { bindTableSpec } from '../manifest/table-files.js'
 import { example, example3 } from '../testing/example.js'

@@ -1,7 +1,7 @@
 import type { Snapshot, SnapshotRef, TableMetadata } from '@phlo/ports'
 import { sharedBy } from './growing-list.js'
 import { type Fail, isInteger, isList, isObject, isTextMap } from './shape.js'
-import { hasSnapshot, repeatedId, scannedText, unorderedParents } from './snapshot-index.js'
+import { expectSnapshot, repeatedId, scannedText, unorderedParents } from './snapshot-index.js'
 import { validateSchema } from '../schema/schema-checks.js'
 
 /**
@@ -136,7 +136,7 @@ function snapshotsChecked(snapshots: readonly Snapshot[], fail: Fail): (id: bigi
   if (repeated !== undefined) fail(`two snapshots have the id ${repeated}`)
   const cycle = findCycle((scanned && unorderedParents(scanned)) ?? parents)
   if (cycle !== undefined) fail(`snapshot ${cycle} is an ancestor of its own`)
-  return (id) => (scanned ? hasSnapshot(snapshots, id) : parents.has(id))
+  return (id) => (scanned ? expectSnapshot(snapshots, id) : parents.has(id))
 }
 
 /** The shape of a snapshot. Spec: "Snapshots". */

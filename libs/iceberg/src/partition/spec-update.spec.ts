@@ -1,7 +1,7 @@
 import type { PartitionSpec, TableMetadata } from '@phlo/ports'
 import { describe, expect, it } from '@jest/globals'
 import fc from 'fast-check'
-import { parseMetadata, serializeMetadata } from '../metadata/metadata.js'
+import { parseMetadata, serializeMetadata } from '../metadata/metadata-file.js'
 import { applyUpdates } from '../metadata/updates.js'
 import { bindTableSpec } from '../manifest/table-files.js'
 import { SpecUpdate } from './spec-update.js'

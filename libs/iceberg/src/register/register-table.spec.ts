@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
-import { serializeMetadata } from '../metadata/metadata.js'
+import { serializeMetadata } from '../metadata/metadata-file.js'
 import { MemoryTable } from '../testing/memory-table.js'
 import { findTable } from './register-table.js'
 

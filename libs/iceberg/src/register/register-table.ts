@@ -1,6 +1,6 @@
 import { type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { invalid } from '../invalid.js'
-import { parseMetadata } from '../metadata/metadata.js'
+import { parseMetadata } from '../metadata/metadata-file.js'
 import { readObject } from '../read-object.js'
 
 /** A table that exists, and the metadata file that says so. */

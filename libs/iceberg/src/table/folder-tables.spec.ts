@@ -91,6 +91,25 @@ describe('tables in folders', () => {
     expect(await live(await tables.load('t'))).toBe('a')
   })
 
+  it('are compressed from the version on that follows the one that says so', async () => {
+    const table = await tables.create('t', layout)
+    const codec = 'write.metadata.compression-codec'
+    const set = (value: string) => table.commit([], [{ action: 'set-properties', updates: { [codec]: value } }])
+    await set('gzip')
+    await table.append([dataFile('a')])
+    await set('none')
+    await table.append([dataFile('b')])
+    expect((await keys()).filter((key) => key.startsWith('v'))).toEqual([
+      'v1.metadata.json',
+      'v2.metadata.json',
+      'v3.gz.metadata.json',
+      'v4.gz.metadata.json',
+      'v5.metadata.json',
+      'version-hint.text',
+    ])
+    expect(await live(await tables.load('t'))).toBe('a b')
+  })
+
   it('are refused when their metadata is about another place', async () => {
     await tables.create('t', layout)
     const { bytes } = (await store.get('t/metadata/v1.metadata.json'))!

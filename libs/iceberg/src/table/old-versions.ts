@@ -1,4 +1,5 @@
 import type { ObjectStore, TableMetadata } from '@phlo/ports'
+import { metadataEndings } from '../metadata/metadata-file.js'
 import { booleanProperty } from '../metadata/properties.js'
 import { keptPreviousVersions } from '../metadata/updates.js'
 
@@ -32,8 +33,10 @@ export async function emptyOldVersions(
   try {
     if (number % sweepEvery === 0) await sweep(store, prefix, oldest)
     else if (oldest > 1) {
-      const info = await store.head(`${prefix}${oldest - 1}.metadata.json`)
-      if (info && info.size > 0) await store.put(info.key, new Uint8Array(), { ifMatch: info.version })
+      for (const ending of Object.values(metadataEndings)) {
+        const info = await store.head(`${prefix}${oldest - 1}${ending}`)
+        if (info && info.size > 0) await store.put(info.key, new Uint8Array(), { ifMatch: info.version })
+      }
     }
   } catch {
     // What is left is found by a later sweep.

@@ -9,7 +9,13 @@ import {
 import { conflict } from '../commit/conflict.js'
 import { invalid } from '../invalid.js'
 import type { MaintainedTable } from '../maintenance/maintained-table.js'
-import { parseMetadata, serializeMetadata } from '../metadata/metadata.js'
+import {
+  type MetadataCodec,
+  metadataCodec,
+  metadataEndings,
+  parseMetadata,
+  serializeMetadata,
+} from '../metadata/metadata-file.js'
 import { checkRequirements } from '../metadata/requirements.js'
 import { applyUpdates } from '../metadata/updates.js'
 import { emptyOldVersions, longestWait, versionOf } from './old-versions.js'
@@ -47,7 +53,7 @@ export class TableFolder implements MaintainedTable {
 
   /** Writes the first version. Throws PHLO_OBJECT_EXISTS. */
   async create(metadata: TableMetadata): Promise<void> {
-    await this.store.put(this.key(1), serializeMetadata(metadata), { ifAbsent: true })
+    await this.store.put(this.key(1, 'none'), serializeMetadata(metadata), { ifAbsent: true })
     await this.hint(1)
   }
 
@@ -59,12 +65,15 @@ export class TableFolder implements MaintainedTable {
       const next = applyUpdates(metadata, updates, { now: Date.now(), previousLocation })
       if (next.location !== metadata.location)
         throw new PhloError('PHLO_UNSUPPORTED', 'A table that is kept in its own folder cannot be moved')
-      const bytes = serializeMetadata(next)
+      // The name of the file is what writers race for: all that start from a version have to come to the same one.
+      const codec = metadataCodec(metadata, 'none')
+      const newKey = this.key(number + 1, codec)
+      const bytes = serializeMetadata(next, codec)
       // What has been away for so long may meet numbers that were given back.
       if (Date.now() - readAt > longestWait) continue
-      if (await this.put(number + 1, bytes)) {
+      if (await this.put(newKey, bytes)) {
         await this.hint(number + 1)
-        this.last = { number: number + 1, key: this.key(number + 1), metadata: next, readAt: Date.now() }
+        this.last = { number: number + 1, key: newKey, metadata: next, readAt: Date.now() }
         await emptyOldVersions(this.store, this.prefix, this.last)
         return next
       }
@@ -73,8 +82,7 @@ export class TableFolder implements MaintainedTable {
   }
 
   /** False when the version is another's. */
-  private async put(number: number, bytes: Uint8Array): Promise<boolean> {
-    const key = this.key(number)
+  private async put(key: string, bytes: Uint8Array): Promise<boolean> {
     try {
       await this.store.put(key, bytes, { ifAbsent: true })
       return true
@@ -132,7 +140,7 @@ export class TableFolder implements MaintainedTable {
     if (number === undefined) return undefined
     const readAt = Date.now()
     if (number === this.last?.number && readAt - this.last.readAt < longestWait) return this.last
-    for (const ending of ['.metadata.json', '.gz.metadata.json', '.metadata.json.gz']) {
+    for (const ending of [...Object.values(metadataEndings), '.metadata.json.gz']) {
       const key = `${this.folder}/metadata/v${number}${ending}`
       const object = await this.store.get(key)
       if (!object) continue
@@ -146,8 +154,8 @@ export class TableFolder implements MaintainedTable {
     return undefined
   }
 
-  private key(number: number): string {
-    return `${this.prefix}${number}.metadata.json`
+  private key(number: number, codec: MetadataCodec): string {
+    return `${this.prefix}${number}${metadataEndings[codec]}`
   }
 
   /** Of the names of metadata files, up to the version's number. */
