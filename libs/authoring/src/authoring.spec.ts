@@ -439,6 +439,72 @@ describe('quality()', () => {
     })
   })
 
+  it('declares checks of whole tables, of other tables and of the past', async () => {
+    const {
+      quality: [first],
+    } = await declared(() => {
+      const rows = ingestion({ name: 'rows', schema: Row }, from)
+      quality(rows, (t) => [
+        t.noDuplicates(),
+        t.noDuplicates(['id'], { scope: { days: 7, column: 'at' } }),
+        t.compare('id', '<=', 'note'),
+        t.outliers('id', { zScore: 4 }),
+        t.hasColumns({ id: 'long' }, { exact: true }),
+        t.reconcileRows({ key: 'bronze.others' }, { mode: 'at_least', tolerance: 0.05 }),
+        t.reconcileAggregates('bronze.others', { aggregates: [{ function: 'sum', column: 'id' }], groupBy: ['note'] }),
+        t.reconcileKeys({ sql: 'SELECT 1 AS id' }, 'id', { problems: 'missing' }),
+        t.reconcileChecksums('bronze.others', { key: ['id'] }, { partitionColumn: 'at', scope: 'partition' }),
+        t.volume({ zScore: 2 }),
+        t.distribution('id', { statistics: ['median'] }, { layer: 'table', blocking: true }),
+      ])
+    })
+    const shared = { severity: 'error', blocking: true, scope: 'table', layer: 'table' }
+    expect(first?.checks).toMatchObject([
+      { ...shared, kind: 'duplicates', options: {}, name: 'no_duplicates' },
+      { kind: 'duplicates', options: { columns: ['id'] }, name: 'no_duplicates_id', scope: { days: 7, column: 'at' } },
+      {
+        ...shared,
+        kind: 'column_pair',
+        options: { column: 'id', relation: '<=', other: 'note' },
+        name: 'compare_id_note',
+        scope: 'partition',
+      },
+      { kind: 'outliers', options: { column: 'id', zScore: 4 }, name: 'outliers_id' },
+      { ...shared, kind: 'schema', options: { columns: { id: 'long' }, exact: true }, name: 'columns' },
+      {
+        ...shared,
+        kind: 'reconcile_rows',
+        options: { source: 'bronze.others', mode: 'at_least', tolerance: 0.05 },
+        name: 'rows_as_bronze_others',
+      },
+      {
+        ...shared,
+        kind: 'reconcile_aggregates',
+        options: { source: 'bronze.others', aggregates: [{ function: 'sum', column: 'id' }], groupBy: ['note'] },
+      },
+      {
+        ...shared,
+        kind: 'reconcile_keys',
+        options: { source: { sql: 'SELECT 1 AS id' }, columns: ['id'], problems: 'missing' },
+        name: 'keys_as_sql',
+      },
+      {
+        kind: 'reconcile_checksums',
+        options: { source: 'bronze.others', key: ['id'] },
+        partitionColumn: 'at',
+        scope: 'partition',
+      },
+      { kind: 'volume', options: { zScore: 2 }, name: 'volume', layer: 'drift', blocking: false, scope: 'partition' },
+      {
+        kind: 'distribution',
+        options: { column: 'id', statistics: ['median'] },
+        name: 'distribution_id',
+        layer: 'table',
+        blocking: true,
+      },
+    ])
+  })
+
   it('hands patterns over as engines read them', () => {
     const text = (regex: RegExp | string) => (pattern('note', regex).check.options as { pattern: string }).pattern
     expect(text(/^a\/b$/)).toBe('^a/b\\z')

@@ -1,9 +1,8 @@
 export { asset } from './asset.js'
+export type { Check, CheckOptions } from './check-options.js'
 export {
   acceptedValues,
-  type Check,
   check,
-  type CheckOptions,
   count,
   fresh,
   holds,
@@ -19,6 +18,21 @@ export type { Duration } from './durations.js'
 export { type AssetHandle, type ColumnOf, ingestion, type IngestionOptions, type IngestionSource } from './ingestion.js'
 export { daily, hourly, monthly, type PartitionOptions, type Partitions, yearly } from './partitions.js'
 export { type CheckFunctions, quality } from './quality.js'
+export {
+  type AnomalyOptions,
+  compare,
+  distribution,
+  hasColumns,
+  noDuplicates,
+  outliers,
+  reconcileAggregates,
+  reconcileChecksums,
+  reconcileKeys,
+  reconcileRows,
+  type ReconciliationSource,
+  type Tolerance,
+  volume,
+} from './table-checks.js'
 export { schedule, type ScheduleOptions } from './schedule.js'
 export { files, type FilesOptions, source } from './sources.js'
 export type { LoadContext, LoadPartition, LoadResult } from '@phlo/core'

@@ -1,8 +1,11 @@
-import * as checkFunctions from './checks.js'
-import type { Check } from './checks.js'
+import type { Check } from './check-options.js'
+import * as rowChecks from './checks.js'
 import { declarations } from './collector.js'
 import { declaredAt } from './declared-at.js'
 import type { AssetHandle } from './ingestion.js'
+import * as tableChecks from './table-checks.js'
+
+const checkFunctions = { ...rowChecks, ...tableChecks }
 
 /** The checks that can be made, as `t` in `quality(asset, (t) => [ … ])`. */
 export type CheckFunctions = typeof checkFunctions

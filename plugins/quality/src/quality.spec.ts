@@ -8,6 +8,9 @@ import type { CheckKind } from '@phlo/ports'
 import { type CheckCase, checkKindContract, runCheckKind } from '@phlo/ports/testing'
 import { LocalObjectStore } from '@phlo/storage-local'
 import plugin, { checkKinds } from './index.js'
+import { reconciliationSuites } from './testing/reconciliation-suites.js'
+import { none, type Suite, values } from './testing/suite.js'
+import { tableSuites } from './testing/table-suites.js'
 
 /** An empty lake in a temporary folder, with DuckDB over it. */
 async function open() {
@@ -35,15 +38,9 @@ function kindOf(name: string): CheckKind {
   return kind
 }
 
-const values = (list: string, columns = 'v') => `SELECT * FROM (VALUES ${list}) t(${columns})`
-const none = (type: string) => `SELECT CAST(NULL AS ${type}) AS v WHERE FALSE`
-
-interface Suite {
-  readonly cases: readonly CheckCase[]
-  readonly invalid: readonly unknown[]
-}
-
 const suites: Readonly<Record<string, Suite>> = {
+  ...tableSuites,
+  ...reconciliationSuites,
   null: {
     cases: [
       {

@@ -1,6 +1,6 @@
 import type { CheckKind } from '@phlo/ports'
 import { z } from 'zod'
-import { columnList, standardSchema } from './common.js'
+import { columnList, numberOf, standardSchema } from './common.js'
 
 const Options = z.strictObject({ columns: z.array(z.string()).min(1) })
 type Options = z.infer<typeof Options>
@@ -20,6 +20,16 @@ export const uniqueCheck: CheckKind<Options> = {
       failingRows: (relation) =>
         `SELECT checked.* FROM ${relation} AS checked JOIN (SELECT ${names.join(', ')} FROM ${relation} AS all_rows ` +
         `WHERE ${present} GROUP BY ${names.join(', ')} HAVING count(*) > 1) AS twice ON ${joined}`,
+      screen: {
+        select:
+          names.length === 1
+            ? { present: `count(${names.join('')})`, distinct: `count(DISTINCT ${names.join('')})` }
+            : {
+                present: `count(CASE WHEN ${present} THEN 1 END)`,
+                distinct: `count(DISTINCT CASE WHEN ${present} THEN ${dialect.tuple(names)} END)`,
+              },
+        clean: (values) => numberOf(values, 'present') === numberOf(values, 'distinct'),
+      },
     }
   },
 }
