@@ -174,6 +174,30 @@ describe('Changes that cannot be made at once', () => {
   })
 })
 
+describe('A server that makes no table in a commit of several', () => {
+  it('is known by looking for it, and it is told', async () => {
+    const creation: CatalogChange = {
+      kind: 'table',
+      identifier: { ...identifier, name: 'u' },
+      requirements: [{ type: 'assert-create' }],
+      updates: [],
+    }
+    const catalog = await open({
+      'GET /v1/namespaces/a%1Fb': { status: 200, json: { namespace: ['a', 'b'], properties: {} } },
+      [`GET ${path}`]: { status: 200, text: tableText() },
+      'GET /v1/namespaces/a%1Fb/tables/gone': errorAnswer(404, 'NoSuchTableException'),
+      'POST /v1/transactions/commit': errorAnswer(404, 'NoSuchTableException'),
+    })
+    await expect(catalog.commit([setting('t', 'v'), creation])).rejects.toMatchObject({
+      code: 'PHLO_UNSUPPORTED',
+      message: 'This catalog’s server makes no table in a commit of several: a.b.u',
+    })
+    await expect(catalog.commit([setting('gone', 'v'), creation])).rejects.toMatchObject({
+      code: 'PHLO_TABLE_NOT_FOUND',
+    })
+  })
+})
+
 describe('Namespaces', () => {
   it('are listed once, though the server sends everybody in circles', async () => {
     const catalog = await open({

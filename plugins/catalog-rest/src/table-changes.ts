@@ -98,19 +98,39 @@ export class TableChanges {
     const key = randomUUID()
     const [first] = commits
     if (first && commits.length === 1) return [await this.commitOne(first, key)]
-    await settled(
-      `tables ${commits.map(({ identifier }) => formatIdentifier(identifier)).join(', ')}`,
-      () => this.client.commitTables(commits, key),
-      async () => {
-        // All or none: one that shows its change tells of all of them.
-        for (const { identifier, updates } of commits) {
-          const found = await this.client.loadTable(identifier)
-          if (!found || !shows(identifier, found.table.metadata, updates)) return undefined
-        }
-        return true
-      },
+    await this.making(commits, () =>
+      settled(
+        `tables ${commits.map(({ identifier }) => formatIdentifier(identifier)).join(', ')}`,
+        () => this.client.commitTables(commits, key),
+        async () => {
+          // All or none: one that shows its change tells of all of them.
+          for (const { identifier, updates } of commits) {
+            const found = await this.client.loadTable(identifier)
+            if (!found || !shows(identifier, found.table.metadata, updates)) return undefined
+          }
+          return true
+        },
+      ),
     )
     return Promise.all(commits.map(({ identifier }) => this.loaded(identifier)))
+  }
+
+  /** Throws PHLO_UNSUPPORTED where the server looks for a table that the commit of several was to make. */
+  private async making<T>(commits: readonly TableCommit[], work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPhloError(error, 'PHLO_TABLE_NOT_FOUND')) throw error
+      const isNew = ({ requirements }: TableCommit) => requirements.some(({ type }) => type === 'assert-create')
+      const made = commits.filter(isNew)
+      if (made.length === 0) throw error
+      for (const { identifier } of commits.filter((commit) => !isNew(commit))) await this.loaded(identifier)
+      const names = made.map(({ identifier }) => formatIdentifier(identifier)).join(', ')
+      throw new PhloError('PHLO_UNSUPPORTED', `This catalog’s server makes no table in a commit of several: ${names}`, {
+        hint: 'Make the tables first, each in a commit of its own.',
+        cause: error,
+      })
+    }
   }
 
   private async commitOne(commit: TableCommit, key: string): Promise<LoadedTable> {

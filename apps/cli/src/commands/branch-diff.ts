@@ -1,6 +1,6 @@
 import { batchRows, diffRefs, type PlainRow } from '@phlo/core'
 import { schemaChanges } from '@phlo/iceberg'
-import { CatalogPort, formatIdentifier, QueryEnginePort, requireVersioned } from '@phlo/ports'
+import { CatalogPort, formatIdentifier, QueryEnginePort, requireRunBranches } from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import { plainDifference, printDifferences, printRows } from '../output/ref-differences.js'
@@ -19,7 +19,7 @@ export async function diff(
 ): Promise<number> {
   const { terminal, signal } = context
   return withPlugins(context, globals, async ({ composition }) => {
-    const catalog = requireVersioned(composition.get(CatalogPort))
+    const catalog = requireRunBranches(composition.get(CatalogPort))
     const refs = { from: await refOf(catalog, from), to: await refOf(catalog, to) }
     const counted = count || (rows && !globals.json)
     const differences = await diffRefs(catalog, refs, schemaChanges, {

@@ -1,3 +1,4 @@
+import { requireVersioned } from '@phlo/ports'
 import type { CommandContext, GlobalOptions } from '../command-context.js'
 import { formatTime } from '../output/numbers.js'
 import { textTable } from '../output/text-table.js'
@@ -11,7 +12,7 @@ export async function list(context: CommandContext, globals: GlobalOptions): Pro
     if (globals.json) return terminal.json(refs)
     const rows: string[][] = []
     for (const { name, type, commit, protected: isProtected } of refs) {
-      const latest = await first(catalog.log(commit, { limit: 1 }))
+      const latest = catalog.supports.refs ? await first(catalog.log(commit, { limit: 1 })) : undefined
       rows.push([
         name,
         isProtected ? `${type}, protected` : type,
@@ -36,7 +37,9 @@ export async function create(
   name: string,
   options: { from: string; tag?: boolean },
 ): Promise<number> {
-  return withCatalog(context, globals, async (catalog) => {
+  return withCatalog(context, globals, async (opened) => {
+    // Branches of tables are there when something was written to them: this one would be gone with the process.
+    const catalog = requireVersioned(opened)
     const from = await refOf(catalog, options.from)
     const ref = await catalog.createRef(name, { from, type: options.tag ? 'tag' : 'branch' })
     if (globals.json) context.terminal.json(ref)

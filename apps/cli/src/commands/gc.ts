@@ -1,7 +1,15 @@
 import { type CollectionOptions, collectGarbage, type FileJudgement, judgeFiles, type Lake } from '@phlo/gc'
 import { expiredBranches, tidyBranches } from '@phlo/core'
 import { type OpenProject, parseDuration, processHost } from '@phlo/core/runtime'
-import { CatalogPort, ObjectStorePort, requireVersioned, StateStorePort } from '@phlo/ports'
+import {
+  type Catalog,
+  CatalogPort,
+  isVersioned,
+  ObjectStorePort,
+  PhloError,
+  StateStorePort,
+  type VersionedCatalog,
+} from '@phlo/ports'
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 import type { CollectionFlags } from '../flags.js'
@@ -13,7 +21,7 @@ import { textTable } from '../output/text-table.js'
 export async function gc(context: CommandContext, globals: GlobalOptions, flags: CollectionFlags): Promise<number> {
   return withPlugins(context, globals, async (opened) => {
     const { composition, project } = opened
-    const lake = { catalog: requireVersioned(composition.get(CatalogPort)), store: composition.get(ObjectStorePort) }
+    const lake = { catalog: requireHistory(composition.get(CatalogPort)), store: composition.get(ObjectStorePort) }
     const options = collectionOptions(opened, flags)
     const { audit } = project.config
     const keepers = {
@@ -25,6 +33,14 @@ export async function gc(context: CommandContext, globals: GlobalOptions, flags:
     if (flags.delete) await collect(context, globals, lake, options, await tidyBranches(keepers))
     else await tell(context, globals, lake, options, flags, await expiredBranches(keepers))
     return exitCode.ok
+  })
+}
+
+/** Throws PHLO_UNSUPPORTED where no ref leads to what older states of the lake need. */
+function requireHistory(catalog: Catalog): VersionedCatalog {
+  if (isVersioned(catalog)) return catalog
+  throw new PhloError('PHLO_UNSUPPORTED', 'The profile’s catalog keeps no history of the lake to collect garbage by', {
+    hint: 'Tidy each table by itself: phlo table expire, phlo table orphans.',
   })
 }
 

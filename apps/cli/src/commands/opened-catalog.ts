@@ -4,7 +4,7 @@ import {
   parseRefSpec,
   PhloError,
   QueryEnginePort,
-  requireVersioned,
+  requireRunBranches,
   resolveRef,
   type SharedKeyLookup,
   type TableIdentifier,
@@ -13,14 +13,14 @@ import {
 import { type CommandContext, type GlobalOptions, withPlugins } from '../command-context.js'
 import { exitCode } from '../exit-codes.js'
 
-/** Opens the catalog, which must have refs, and closes it behind `work`. */
+/** Opens the catalog, which must have refs or at least branches of its tables, and closes it behind `work`. */
 export async function withCatalog(
   context: CommandContext,
   globals: GlobalOptions,
   work: (catalog: VersionedCatalog) => Promise<void>,
 ): Promise<number> {
   return withPlugins(context, globals, async ({ composition }) => {
-    await work(requireVersioned(composition.get(CatalogPort)))
+    await work(requireRunBranches(composition.get(CatalogPort)))
     return exitCode.ok
   })
 }
@@ -34,7 +34,7 @@ export async function withMergingCatalog(
   return withPlugins(context, globals, async ({ composition }) => {
     const engine = composition.find(QueryEnginePort)
     await work(
-      requireVersioned(composition.get(CatalogPort)),
+      requireRunBranches(composition.get(CatalogPort)),
       engine && ((request) => engine.sharedKey(request, { signal: context.signal })),
     )
     return exitCode.ok

@@ -10,7 +10,7 @@ import {
 import { type BranchRecord, isRecord, newRecord, readRecord, writeRecord } from './branch-record.js'
 import { onBranch, stands } from './branch-view.js'
 
-type TableChange = Extract<CatalogChange, { readonly kind: 'table' }>
+export type TableChange = Extract<CatalogChange, { readonly kind: 'table' }>
 
 /** These only become true on main when the branch is published; until then the record has them. */
 const kept: ReadonlySet<TableUpdate['action']> = new Set([
@@ -32,13 +32,20 @@ const refused: ReadonlySet<TableUpdate['action']> = new Set([
 
 /**
  * A change of the table on a lake branch, as one of the table that leaves main's state alone. `table` is the table as
- * the server has it, if it does. Throws PHLO_UNSUPPORTED for updates that cannot be kept from main, and
+ * the server has it, if it does; `start` is what of it a branch parts from that has not changed it yet. Throws PHLO_UNSUPPORTED for updates that cannot be kept from main, and
  * PHLO_COMMIT_CONFLICT when a requirement does not hold on the branch.
  */
-export function branchChange(table: TableMetadata | undefined, branch: string, change: TableChange): TableChange {
+export function branchChange(
+  table: TableMetadata | undefined,
+  branch: string,
+  change: TableChange,
+  start = table,
+): TableChange {
   const { identifier, requirements, updates } = change
   const name = formatIdentifier(identifier)
-  const view = table && onBranch(table, branch)
+  const known = table && readRecord(table, branch)
+  const main = known ? table : start
+  const view = known ? onBranch(table, branch) : start
   checkRequirements(view, requirements, name)
   if (!table && !requirements.some(({ type }) => type === 'assert-create'))
     throw new PhloError('PHLO_TABLE_NOT_FOUND', `There is no table ${name}`)
@@ -53,9 +60,7 @@ export function branchChange(table: TableMetadata | undefined, branch: string, c
   const moved = updates.map((update) => onTableBranch(update, branch))
   // A new table has the layout that it was made with; nobody has read it yet.
   const passed = moved.filter(({ action }) => !kept.has(action) || (!table && !action.endsWith('-properties')))
-  const record = table
-    ? (readRecord(table, branch) ?? newRecord(table))
-    : newRecord({ ...after, refs: {}, properties: {} })
+  const record = known ?? newRecord(main ?? { ...after, refs: {}, properties: {} })
   return {
     kind: 'table',
     identifier,
@@ -63,8 +68,33 @@ export function branchChange(table: TableMetadata | undefined, branch: string, c
     updates: [
       ...passed,
       ...headUpdate(table, after, branch, passed),
-      writeRecord(branch, recordOf(record, table, after)),
+      writeRecord(branch, recordOf(record, main, after)),
     ],
+  }
+}
+
+/** A new table's layout. */
+const layout: ReadonlySet<TableUpdate['action']> = new Set([
+  'assign-uuid',
+  'upgrade-format-version',
+  'set-location',
+  'add-schema',
+  'set-current-schema',
+  'add-spec',
+  'set-default-spec',
+  'add-sort-order',
+  'set-default-sort-order',
+])
+
+/**
+ * The making of a table, as a change of its own that comes first, and what is left to do to it: servers make no tables
+ * in a commit of several.
+ */
+export function creationFirst(change: TableChange): { readonly creation: TableChange; readonly rest: TableChange } {
+  const isLayout = ({ action }: TableUpdate) => layout.has(action)
+  return {
+    creation: { ...change, updates: change.updates.filter(isLayout) },
+    rest: { ...change, requirements: [], updates: change.updates.filter((update) => !isLayout(update)) },
   }
 }
 

@@ -1,5 +1,6 @@
 import { applyUpdates, mainTableBranch, mergeTable } from '@phlo/iceberg'
 import {
+  type LoadedTable,
   type MergeOutcome,
   type MergeStrategy,
   type ObjectStore,
@@ -8,11 +9,12 @@ import {
   type TableRequirement,
   type TableUpdate,
 } from '@phlo/ports'
+import { branchChange } from './branch-change.js'
 import { type BranchRecord, readRecord } from './branch-record.js'
 import { forgetting, onBranch, publishing, stands, whenParted, withoutBranch } from './branch-view.js'
 
-/** What publishing a branch does to one table. */
-interface BranchMerge {
+/** What publishing a branch, or putting it on top of the present main, does to one table. */
+export interface BranchMerge {
   readonly change: 'added' | 'changed'
   readonly outcome: MergeOutcome
   /** Why it is a conflict. */
@@ -44,16 +46,55 @@ export async function branchMerge(
   if (strategy === 'theirs' || !hasMoved(table, record))
     return { ...plain, outcome: 'taken', updates: publishing(table, branch, record) }
   if (strategy === 'ours') return { ...plain, outcome: 'kept', updates: forgetting(table, branch) }
-  const conflict = (reason: string): BranchMerge => ({ ...plain, outcome: 'conflict', reason, updates: [] })
-  if (strategy === 'fail') return conflict('both sides changed it')
+  const merged =
+    strategy === 'fail'
+      ? { reason: 'both sides changed it' }
+      : await onPresentMain(store, table, branch, record, sharedKey)
+  if ('reason' in merged) return { ...plain, outcome: 'conflict', reason: merged.reason, updates: [] }
+  const { updates, discard } = merged
+  const outcome = updates.length === 0 ? 'kept' : 'rebased'
+  return { ...plain, outcome, updates: [...updates, ...forgetting(table, branch)], discard }
+}
+
+/**
+ * The branch's change is put on top of the present main, on the branch: main stays as it is. Throws
+ * PHLO_ICEBERG_INVALID. `undefined` for a table that the branch has not changed, or main has not since.
+ */
+export async function branchReplay(
+  store: ObjectStore,
+  { identifier, metadata: table }: LoadedTable,
+  branch: string,
+  sharedKey?: SharedKeyLookup,
+): Promise<BranchMerge | undefined> {
+  const record = readRecord(table, branch)
+  if (!record || !hasMoved(table, record)) return undefined
+  const plain = { change: 'changed', requirements: presentState(table, branch) } as const
+  const merged = await onPresentMain(store, table, branch, record, sharedKey)
+  if ('reason' in merged)
+    return { ...plain, outcome: 'conflict', reason: merged.reason, updates: [], discard: nothingWritten }
+  const { updates, discard } = merged
+  const anew = { kind: 'table', identifier, requirements: [], updates } as const
+  const change = branchChange(withoutBranch(table, branch), branch, anew)
+  return { ...plain, outcome: updates.length === 0 ? 'taken' : 'rebased', updates: change.updates, discard }
+}
+
+/** What the branch's change is on top of the present main; nothing where main has it already. */
+async function onPresentMain(
+  store: ObjectStore,
+  table: TableMetadata,
+  branch: string,
+  record: BranchRecord,
+  sharedKey: SharedKeyLookup | undefined,
+): Promise<
+  { readonly reason: string } | { readonly updates: readonly TableUpdate[]; readonly discard: BranchMerge['discard'] }
+> {
   const base = whenParted(table, branch, record)
-  if (!base) return conflict('The snapshot that the branch parted from has expired')
+  if (!base) return { reason: 'The snapshot that the branch parted from has expired' }
   const [target, source] = [withoutBranch(table, branch), onBranch(table, branch)]
   const merged = await mergeTable(store, { base, target, source, sharedKey })
-  if (merged.outcome === 'conflict') return conflict(merged.reason)
-  if (merged.outcome === 'same') return { ...plain, outcome: 'kept', updates: forgetting(table, branch) }
-  const { updates, discard } = merged
-  return { ...plain, outcome: 'rebased', updates: [...byId(target, updates), ...forgetting(table, branch)], discard }
+  if (merged.outcome === 'conflict') return { reason: merged.reason }
+  if (merged.outcome === 'same') return { updates: [], discard: nothingWritten }
+  return { updates: byId(target, merged.updates), discard: merged.discard }
 }
 
 /** Main is another one than when the branch parted from it, in what the branch goes by. */

@@ -1,11 +1,50 @@
 import { applyUpdates, mainTableBranch } from '@phlo/iceberg'
 import type { TableMetadata, TableRequirement, TableUpdate } from '@phlo/ports'
-import { type BranchRecord, readRecord, recordProperty } from './branch-record.js'
+import { type BranchRecord, isRecord, readRecord, recordProperty } from './branch-record.js'
+import { publicationProperty } from './publication.js'
 
 /** The table as it is on the lake branch: main's where the branch has not changed it. Throws PHLO_ICEBERG_INVALID. */
 export function onBranch(table: TableMetadata, branch: string): TableMetadata {
   const record = readRecord(table, branch)
   return record ? updated(table, publishing(table, branch, record)) : table
+}
+
+/** What the table was on main when somebody looked. */
+export interface SeenMain {
+  readonly head: bigint | null
+  /** None where there was no table: a branch may have it in any layout. */
+  readonly layout?: { readonly schema: number; readonly spec: number; readonly order: number }
+  readonly properties: Readonly<Record<string, string>>
+}
+
+export function seenMain(table: TableMetadata | undefined): SeenMain {
+  if (!table) return { head: null, properties: {} }
+  const head = table.refs?.[mainTableBranch]?.['snapshot-id'] ?? null
+  return { head, layout: layoutOf(table), properties: ownProperties(table) }
+}
+
+function layoutOf(table: TableMetadata) {
+  return {
+    schema: table['current-schema-id'],
+    spec: table['default-spec-id'],
+    order: table['default-sort-order-id'],
+  }
+}
+
+/** The table as it was on main when somebody looked; `undefined` where that snapshot has expired. */
+export function asSeen(table: TableMetadata, { head, layout, properties }: SeenMain): TableMetadata | undefined {
+  if (head !== null && !table.snapshots?.some((snapshot) => snapshot['snapshot-id'] === head)) return undefined
+  const removals = Object.keys(ownProperties(table)).filter((key) => properties[key] === undefined)
+  return updated(table, [
+    ...state(table, { ...(layout ?? layoutOf(table)), head }),
+    ...(removals.length > 0 ? [{ action: 'remove-properties', removals } as const] : []),
+    { action: 'set-properties', updates: properties },
+  ])
+}
+
+/** The table's properties but those that branches keep for themselves. */
+export function ownProperties({ properties = {} }: TableMetadata): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(properties).filter(([key]) => !isRecord(key) && key !== publicationProperty))
 }
 
 /** The table as it was on main when the branch parted from it; `undefined` where that snapshot has expired. */

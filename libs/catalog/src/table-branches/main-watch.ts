@@ -8,12 +8,18 @@ import {
   type TableIdentifier,
   type TableMetadata,
 } from '@phlo/ports'
-import { isRecord } from './branch-record.js'
 import { inParallel } from '../in-parallel.js'
-import { publicationProperty } from './publication.js'
+import { asSeen, ownProperties, type SeenMain, seenMain } from './branch-view.js'
 
 /** Main's state of some tables, by their names; `undefined` where it has none. */
 type States = Map<string, { readonly identifier: TableIdentifier; readonly state: string | undefined }>
+
+interface Start {
+  readonly commit: string
+  readonly seen: States
+  /** What the branch takes for main, until it is put on top of a newer one. */
+  readonly views: Map<string, SeenMain>
+}
 
 /**
  * Where main stands, as far as somebody looked: the catalog has no state of the whole lake, and to make one up of every
@@ -21,8 +27,8 @@ type States = Map<string, { readonly identifier: TableIdentifier; readonly state
  */
 export class MainWatch {
   private readonly catalog: Catalog
-  /** By branch: what was seen first. */
-  private readonly branches = new Map<string, States>()
+  /** By branch: what was seen first, and the commit that this is of. */
+  private readonly branches = new Map<string, Start>()
   private readonly commits = new Map<string, States>()
 
   constructor(catalog: Catalog) {
@@ -33,7 +39,7 @@ export class MainWatch {
   start(branch: string): string {
     const seen: States = new Map()
     const commit = hash([branch, randomUUID()])
-    this.branches.set(branch, seen)
+    this.branches.set(branch, { commit, seen, views: new Map() })
     this.commits.set(commit, seen)
     return commit
   }
@@ -43,25 +49,44 @@ export class MainWatch {
     if (this.branches.size === 0) this.commits.clear()
   }
 
-  /** The branch looked at the table, and this is what the server has. */
-  saw(branch: string, identifier: TableIdentifier, table: TableMetadata | undefined): void {
-    const seen = this.branches.get(branch)
+  /**
+   * The branch looks at the table, and this is what the server has. Gives the table as main had it when the branch first
+   * looked, so that what a run reads twice is the same, and what it writes is known for what it was made of; where that
+   * has expired, as it is now.
+   */
+  saw(branch: string, identifier: TableIdentifier, table: TableMetadata | undefined): TableMetadata | undefined {
+    const start = this.branches.get(branch)
+    if (!start) return table
     const name = formatIdentifier(identifier)
-    if (seen && !seen.has(name)) seen.set(name, { identifier, state: mainState(table) })
+    if (!start.seen.has(name)) start.seen.set(name, { identifier, state: mainState(table) })
+    const view = start.views.get(name)
+    if (!view) start.views.set(name, seenMain(table))
+    return view && table ? (asSeen(table, view) ?? table) : table
   }
 
-  /** The commit of main as it is now. */
+  /** The branch takes main as it is now. */
+  lookAgain(branch: string): void {
+    this.branches.get(branch)?.views.clear()
+  }
+
+  /** The commit of main as it is now: that from which a branch started, where nothing has moved since. */
   async head(): Promise<string> {
-    const names = new Map([...this.branches.values()].flatMap((seen) => [...seen]))
+    const names = new Map([...this.branches.values()].flatMap(({ seen }) => [...seen]))
     const states: States = new Map(
       await inParallel([...names], async ([name, { identifier }]) => {
         const table = await this.catalog.loadTable(identifier)
         return [name, { identifier, state: mainState(table?.metadata) }] as const
       }),
     )
+    for (const { commit, seen } of this.branches.values()) if (isSame(seen, states)) return commit
     const commit = hash([...states].map(([name, { state }]) => [name, state ?? null]).sort())
     this.commits.set(commit, states)
     return commit
+  }
+
+  /** The branch that started from this commit. */
+  startedFrom(commit: string): string | undefined {
+    return [...this.branches].find(([, start]) => start.commit === commit)?.[0]
   }
 
   knows(commit: string): boolean {
@@ -84,12 +109,16 @@ export class MainWatch {
 }
 
 /** What a reader of main could tell apart. A table that never had rows there is as none: branches make such. */
-function mainState(table: TableMetadata | undefined): string | undefined {
+export function mainState(table: TableMetadata | undefined): string | undefined {
   const head = table?.refs?.[mainTableBranch]?.['snapshot-id']
   if (!table || head === undefined) return undefined
-  const own = Object.entries(table.properties ?? {}).filter(([key]) => !isRecord(key) && key !== publicationProperty)
+  const own = Object.entries(ownProperties(table))
   const layout = [table['current-schema-id'], table['default-spec-id'], table['default-sort-order-id']]
   return hash([table['table-uuid'], head, layout, own.sort()])
+}
+
+function isSame(a: States, b: States): boolean {
+  return a.size === b.size && [...a].every(([name, { state }]) => b.has(name) && b.get(name)?.state === state)
 }
 
 function hash(value: unknown): string {

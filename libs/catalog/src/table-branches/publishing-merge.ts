@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import {
   type Catalog,
-  type CatalogChange,
   type CommitInfo,
   formatIdentifier,
   type LoadedTable,
@@ -13,33 +12,84 @@ import {
   type TableMerge,
 } from '@phlo/ports'
 import { refuseConflicts } from '../merge-plan.js'
-import { branchMerge } from './branch-merge.js'
 import { inParallel } from '../in-parallel.js'
+import { type BranchMerge, branchMerge, branchReplay } from './branch-merge.js'
+import type { TableChange } from './branch-change.js'
 import { tellPublication } from './publication.js'
 
-/** The merge of a lake branch into main, ready to be committed. */
-export interface PublishingMerge {
+/** A merge of a lake branch and main, ready to be committed. */
+export interface PlannedMerge {
   readonly tables: readonly TableMerge[]
-  readonly changes: readonly CatalogChange[]
+  readonly changes: readonly TableChange[]
   readonly commit: CommitInfo
   /** Deletes what was written for it. */
   readonly discard: () => Promise<void>
 }
 
-/** Plans what becomes of each table. Throws PHLO_MERGE_CONFLICT, with `dryRun` it tells the conflicts instead. */
+interface Lake {
+  readonly catalog: Catalog
+  readonly store: ObjectStore
+}
+
+/**
+ * Plans what becomes of each of a branch's tables when main becomes what the branch is. Throws PHLO_MERGE_CONFLICT, with
+ * `dryRun` it tells the conflicts instead.
+ */
 export async function planPublishing(
-  lake: { readonly catalog: Catalog; readonly store: ObjectStore },
+  lake: Lake,
   branch: string,
   tables: readonly LoadedTable[],
   options: MergeOptions,
-): Promise<PublishingMerge> {
+): Promise<PlannedMerge> {
   const strategies = new Map(options.strategies?.map((item) => [formatIdentifier(item.identifier), item.strategy]))
-  const planned = await inParallel(tables, async ({ identifier, metadata }) => {
-    const strategy = strategies.get(formatIdentifier(identifier)) ?? options.strategy ?? 'rebase'
-    const merge = await branchMerge(lake.store, metadata, branch, strategy, options.sharedKey)
-    return merge && { identifier, merge }
+  const plan = await planned(lake, { from: branch, into: mainBranch, tables, options }, ({ identifier, metadata }) =>
+    branchMerge(
+      lake.store,
+      metadata,
+      branch,
+      strategies.get(formatIdentifier(identifier)) ?? options.strategy ?? 'rebase',
+      options.sharedKey,
+    ),
+  )
+  const told = tellPublication(plan.commit)
+  return {
+    ...plan,
+    changes: plan.changes.map((change) => ({ ...change, updates: [...change.updates, told] })),
+  }
+}
+
+/** Plans what becomes of each of a branch's tables when it is put on top of the present main. Throws as the other. */
+export async function planReplay(
+  lake: Lake,
+  branch: string,
+  tables: readonly LoadedTable[],
+  options: MergeOptions,
+): Promise<PlannedMerge> {
+  return planned(lake, { from: mainBranch, into: branch, tables, options }, (table) =>
+    branchReplay(lake.store, table, branch, options.sharedKey),
+  )
+}
+
+async function planned(
+  lake: Lake,
+  {
+    from,
+    into,
+    tables,
+    options,
+  }: {
+    readonly from: string
+    readonly into: string
+    readonly tables: readonly LoadedTable[]
+    readonly options: MergeOptions
+  },
+  plan: (table: LoadedTable) => Promise<BranchMerge | undefined>,
+): Promise<PlannedMerge> {
+  const found = await inParallel(tables, async (table) => {
+    const merge = await plan(table)
+    return merge && { identifier: table.identifier, merge }
   })
-  const merges = planned.filter((item) => item !== undefined)
+  const merges = found.filter((item) => item !== undefined)
   const discard = async () => {
     for (const { merge } of merges) await merge.discard()
   }
@@ -47,7 +97,7 @@ export async function planPublishing(
     id: randomUUID().replaceAll('-', ''),
     parents: [],
     author: options.author ?? '',
-    message: options.message ?? `Merge ${branch} into ${mainBranch}`,
+    message: options.message ?? `Merge ${from} into ${into}`,
     time: new Date(),
     properties: options.properties ?? {},
   }
@@ -59,10 +109,10 @@ export async function planPublishing(
   }))
   try {
     if (!options.dryRun) {
-      refuseConflicts({ tables: outcomes, views: [], namespaces: [] }, `Cannot merge ${branch} into ${mainBranch}`)
+      refuseConflicts({ tables: outcomes, views: [], namespaces: [] }, `Cannot merge ${from} into ${into}`)
       requireOneCommit(
         lake.catalog,
-        branch,
+        from === mainBranch ? into : from,
         merges.map(({ identifier }) => identifier),
       )
     }
@@ -70,11 +120,11 @@ export async function planPublishing(
     await discard()
     throw error
   }
-  const changes = merges.map(({ identifier, merge: { requirements, updates } }): CatalogChange => ({
+  const changes = merges.map(({ identifier, merge: { requirements, updates } }): TableChange => ({
     kind: 'table',
     identifier,
     requirements,
-    updates: [...updates, tellPublication(commit)],
+    updates,
   }))
   return { tables: outcomes, changes, commit, discard }
 }

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals'
 import { currentSchema, fileContent, planScan, TableTransaction } from '@phlo/iceberg'
-import { type Catalog, type ColumnSchema, type RowSchema, type TableIdentifier } from '@phlo/ports'
+import { type Catalog, type CatalogChange, type ColumnSchema, type RowSchema, type TableIdentifier } from '@phlo/ports'
 import { MemoryObjectStore } from '@phlo/ports/testing'
 import { PlainCatalog } from '../testing/plain-catalog.js'
 import { TableBranches } from './table-branches.js'
@@ -59,6 +59,28 @@ async function files(table: TableIdentifier, ref = 'main', catalog: Catalog = la
   return found.sort()
 }
 
+/** Adds a file to each of the tables in one commit. */
+async function writeBoth(file: string, ref: string): Promise<void> {
+  const changes: CatalogChange[] = []
+  for (const identifier of [orders!, items!]) {
+    const there = await lake.loadTable(identifier, { ref })
+    const location = lake.newTableLocation(identifier)
+    const transaction = there
+      ? TableTransaction.change(store, there.metadata)
+      : TableTransaction.create(store, { location, rows: { columns: [id] }, partitioning: [] })
+    transaction.setProperties({ cursor: file })
+    const added = { content: fileContent.data, specId: 0, path: `${location}/data/${file}`, format: 'PARQUET' }
+    await transaction.addSnapshot({ add: [{ ...added, partition: [], recordCount: 1, fileSize: 100 }] })
+    changes.push({
+      kind: 'table',
+      identifier,
+      requirements: transaction.requirements,
+      updates: transaction.updates,
+    })
+  }
+  await lake.commit(changes, { ref, message: `Write ${file}` })
+}
+
 async function properties(table: TableIdentifier, ref = 'main'): Promise<unknown> {
   return (await lake.loadTable(table, { ref }))?.metadata.properties
 }
@@ -88,6 +110,56 @@ describe('A branch of tables', () => {
     const columns = async (ref: string) =>
       currentSchema((await lake.loadTable(orders!, { ref }))!.metadata).fields.map(({ name }) => name)
     expect([await columns('main'), await columns(branch)]).toEqual([['id'], ['id', 'note']])
+  })
+
+  it('takes several tables in one commit, with new ones among them, that servers only make one by one', async () => {
+    await write(lake, orders!, 'a')
+    await lake.createRef(branch)
+    await writeBoth('b', branch)
+    expect([await files(orders!), await files(items!), await properties(items!)]).toEqual([
+      ['a'],
+      [],
+      expect.anything(),
+    ])
+    expect(await properties(items!)).not.toHaveProperty('cursor')
+    await writeBoth('c', branch)
+    expect([await files(orders!, branch), await files(items!, branch)]).toEqual([
+      ['a', 'b', 'c'],
+      ['b', 'c'],
+    ])
+    await lake.merge(branch, 'main')
+    expect([await files(orders!), await files(items!)]).toEqual([
+      ['a', 'b', 'c'],
+      ['b', 'c'],
+    ])
+    expect([await properties(orders!), await properties(items!)]).toMatchObject([{ cursor: 'c' }, { cursor: 'c' }])
+  })
+
+  it('differs from main, and from others, in the tables that are not the same there', async () => {
+    await write(lake, orders!, 'a')
+    await lake.createRef(branch)
+    await write(lake, orders!, 'b', { ref: branch })
+    await write(lake, items!, 'c', { ref: branch })
+    const other = new TableBranches(server, store)
+    await other.createRef('run-2')
+    await write(other, orders!, 'd', { ref: 'run-2' })
+    const differences = async (from: string, to: string) =>
+      (await other.diff(from, to)).tables.map(({ identifier: { name }, change }) => [name, change])
+    expect(await differences('main', branch)).toEqual([
+      ['items', 'added'],
+      ['orders', 'changed'],
+    ])
+    expect(await differences(branch, 'main')).toEqual([
+      ['items', 'removed'],
+      ['orders', 'changed'],
+    ])
+    expect(await differences('main', 'run-2')).toEqual([['orders', 'changed']])
+    expect(await differences(branch, 'run-2')).toEqual([
+      ['items', 'removed'],
+      ['orders', 'changed'],
+    ])
+    expect(await differences('main', 'main')).toEqual([])
+    await expect(other.diff('main', 'run-3')).rejects.toMatchObject({ code: 'PHLO_REF_NOT_FOUND' })
   })
 
   it('is there for other processes once something was written to it', async () => {
@@ -160,7 +232,8 @@ describe('Publishing', () => {
   it('changes every table in one commit, which lets go of the branch', async () => {
     const base = await staged()
     const head = (await lake.getRef('main'))!.commit
-    expect(await lake.diff(base, head)).toEqual({ tables: [], views: [], namespaces: [] })
+    // Nothing moved: the branch's own commits and new tables are none of main's.
+    expect(head).toBe(base)
     const before = server.commits.length
     const result = await lake.merge(branch, 'main', {
       message: 'Run 1',
@@ -215,6 +288,53 @@ describe('Publishing', () => {
     expect(tables.map(({ outcome }) => outcome)).toEqual(['rebased', 'taken'])
     expect([await files(orders!), await files(items!)]).toEqual([['a', 'b', 'd'], ['c']])
     expect(await properties(orders!)).toMatchObject({ cursor: '2' })
+  })
+
+  it('takes main into the branch first where somebody wants to look at both, and leaves main alone', async () => {
+    await staged()
+    const there = await lake.loadTable(orders!)
+    const other = new TableBranches(server, store)
+    await write(other, orders!, 'd', { properties: { owner: 'me' } })
+    await write(other, items!, 'e')
+    const main = [await files(orders!), await files(items!)]
+    const ids = async () => {
+      const { metadata } = (await lake.loadTable(orders!))!
+      return metadata.refs?.['main']?.['snapshot-id']
+    }
+    const head = await ids()
+    const { tables, commit } = await lake.merge('main', branch)
+    expect(tables).toEqual([
+      { identifier: orders, change: 'changed', outcome: 'rebased' },
+      { identifier: items, change: 'changed', outcome: 'rebased' },
+    ])
+    expect((await lake.getRef(branch))?.commit).toBe(commit)
+    expect([[await files(orders!), await files(items!)], await ids()]).toEqual([main, head])
+    expect([await files(orders!, branch), await files(items!, branch)]).toEqual([
+      ['a', 'b', 'd'],
+      ['c', 'e'],
+    ])
+    expect(await properties(orders!, branch)).toMatchObject({ cursor: '2', owner: 'me' })
+    // Main has everything of itself now, so that nothing is left to do, and the branch is published as it is.
+    expect((await lake.merge('main', branch)).tables).toEqual([])
+    expect((await lake.merge(branch, 'main')).tables.map(({ outcome }) => outcome)).toEqual(['taken', 'taken'])
+    expect([await files(orders!), await files(items!)]).toEqual([
+      ['a', 'b', 'd'],
+      ['c', 'e'],
+    ])
+    expect((await lake.loadTable(orders!))?.metadata['table-uuid']).toBe(there?.metadata['table-uuid'])
+  })
+
+  it('of what both replaced is a conflict before it is tried, and the branch stays as it was', async () => {
+    await staged()
+    await write(lake, orders!, 'r', { ref: branch, replaces: true })
+    await write(new TableBranches(server, store), orders!, 'd', { replaces: true })
+    const { commit } = (await lake.getRef(branch))!
+    await expect(lake.merge('main', branch)).rejects.toMatchObject({
+      code: 'PHLO_MERGE_CONFLICT',
+      context: { tables: ['shop.orders'] },
+    })
+    expect((await lake.getRef(branch))?.commit).toBe(commit)
+    expect([await files(orders!), await files(orders!, branch)]).toEqual([['d'], ['r']])
   })
 
   it('is done again when main moves between the look and the commit, unless the caller looked at main', async () => {

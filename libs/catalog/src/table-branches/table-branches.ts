@@ -19,17 +19,19 @@ import {
   type RefInfo,
   type RefOptions,
   type TableIdentifier,
+  type TableMetadata,
   type VersionedCatalog,
 } from '@phlo/ports'
 import { noRef, refMoved } from '../catalog-errors.js'
 import { checkRefName } from '../ref-name.js'
-import { branchChange } from './branch-change.js'
+import { branchChange, creationFirst, type TableChange } from './branch-change.js'
+import { branchDiff } from './branch-diff.js'
 import { branchCommit, BranchIndex } from './branch-index.js'
-import { branchesOf } from './branch-record.js'
-import { forgetting, onBranch, stands } from './branch-view.js'
+import { branchesOf, readRecord } from './branch-record.js'
+import { forgetting, onBranch, stands, whenParted } from './branch-view.js'
 import { MainWatch } from './main-watch.js'
 import { publicationOf } from './publication.js'
-import { planPublishing, requireOneCommit } from './publishing-merge.js'
+import { planPublishing, planReplay, requireOneCommit } from './publishing-merge.js'
 
 /** Each means that somebody else changed one of the tables between a look at them and the commit. */
 const mostAttempts = 20
@@ -80,33 +82,44 @@ export class TableBranches implements VersionedCatalog {
     return this.catalog.loadView(identifier)
   }
 
+  /** At the commit that a branch of this process started from: a table that it changed as main had it when they parted. */
   async loadTable(identifier: TableIdentifier, { ref }: RefOptions = {}): Promise<LoadedTable | undefined> {
     const table = await this.catalog.loadTable(identifier)
     if (isMain(ref)) return table
+    const started = this.main.startedFrom(ref)
+    if (started !== undefined) return table && this.atItsStart(table, started)
     if (!table || !branchesOf(table.metadata).includes(ref)) await this.requireBranch(ref)
-    this.main.saw(ref, identifier, table?.metadata)
-    return table && { ...table, metadata: onBranch(table.metadata, ref) }
+    const start = this.main.saw(ref, identifier, table?.metadata)
+    return table && start && { ...table, metadata: atBranch(table.metadata, ref, start) }
   }
 
   /** On a branch also PHLO_UNSUPPORTED for what the branch cannot keep to itself. */
   async commit(changes: readonly CatalogChange[], { ref, ...options }: CommitOptions): Promise<CommitResult> {
     if (isMain(ref)) return this.catalog.commit(changes, options)
     await this.requireBranch(ref)
-    const tables: TableIdentifier[] = []
-    const translated: CatalogChange[] = []
+    const namespaces: CatalogChange[] = []
+    const tables: { change: TableChange; there: TableMetadata | undefined; start: TableMetadata | undefined }[] = []
     for (const change of changes) {
       if (change.kind === 'table') {
-        const table = await this.catalog.loadTable(change.identifier)
-        this.main.saw(ref, change.identifier, table?.metadata)
-        translated.push(branchChange(table?.metadata, ref, change))
-        tables.push(change.identifier)
-      } else if (change.kind === 'create-namespace' && change.ifNotExists) translated.push(change)
+        const there = (await this.catalog.loadTable(change.identifier))?.metadata
+        tables.push({ change, there, start: this.main.saw(ref, change.identifier, there) })
+      } else if (change.kind === 'create-namespace' && change.ifNotExists) namespaces.push(change)
       else throw notIsolated(change.kind, ref)
     }
-    await this.requirePublishable(ref, tables)
+    const translated = tables.map(({ change, there, start }) => branchChange(there, ref, change, start))
+    const identifiers = tables.map(({ change }) => change.identifier)
+    await this.requirePublishable(ref, identifiers)
     // Before the commit: a branch whose commit got lost on the way may have the table all the same.
-    for (const identifier of tables) this.index.changed(ref, identifier)
-    const done = await this.catalog.commit(translated, options)
+    for (const identifier of identifiers) this.index.changed(ref, identifier)
+    if (tables.length > 1) {
+      for (const [index, { change, there }] of tables.entries()) {
+        if (there) continue
+        const { creation, rest } = creationFirst(change)
+        const made = await this.catalog.commit([...namespaces.splice(0), creation], options)
+        translated[index] = branchChange(made.tables[0]?.metadata, ref, rest)
+      }
+    }
+    const done = await this.catalog.commit([...namespaces, ...translated], options)
     return {
       tables: done.tables.map((table) => ({ ...table, metadata: onBranch(table.metadata, ref) })),
       views: done.views,
@@ -171,42 +184,51 @@ export class TableBranches implements VersionedCatalog {
   }
 
   /**
-   * Publishes a branch: main's tables become what they are on the branch, all in one commit, and let go of it. There is
-   * no fast-forward of the whole lake. PHLO_UNSUPPORTED for other targets, and for several tables where the server
-   * changes one at a time.
+   * A branch into main publishes it: main's tables become what they are on the branch, all in one commit, and let go of
+   * it. Main into a branch puts the branch's changes on top of the present main, in one commit as well; strategies are
+   * of no use there. There is no fast-forward of the whole lake. PHLO_UNSUPPORTED for branches into each other, and for
+   * several tables where the server changes one at a time.
    */
   async merge(from: string, into: string, options: MergeOptions = {}): Promise<MergeResult> {
-    if (!isMain(into)) throw unsupported('merges branches into main only')
+    if (isMain(from) === isMain(into)) throw unsupported('merges branches and main only')
     const { expectedTarget } = options
+    const [branch, plan] = isMain(into) ? [from, planPublishing] : [into, planReplay]
     for (let attempt = 1; ; attempt++) {
-      const head = await this.main.head()
-      if (expectedTarget !== undefined && head !== expectedTarget) throw refMoved(mainBranch, expectedTarget)
-      const tables = await this.index.tables(from)
-      if (tables.length === 0 && !this.index.isOwn(from)) throw noRef(from)
-      const plan = await planPublishing({ catalog: this.catalog, store: this.store }, from, tables, options)
-      const result = { fastForward: false, tables: plan.tables, views: [], namespaces: [] }
-      if (options.dryRun || plan.changes.length === 0) {
-        await plan.discard()
+      const { commit: head } = await this.requireRef(into)
+      if (expectedTarget !== undefined && head !== expectedTarget) throw refMoved(into, expectedTarget)
+      const tables = await this.index.tables(branch)
+      if (tables.length === 0 && !this.index.isOwn(branch)) throw noRef(branch)
+      if (!isMain(into) && !options.dryRun) this.main.lookAgain(branch)
+      const { changes, commit, discard, ...merge } = await plan(this.lake, branch, tables, options)
+      const result = { fastForward: false, tables: merge.tables, views: [], namespaces: [] }
+      if (options.dryRun || changes.length === 0) {
+        await discard()
         return { ...result, commit: head }
       }
       try {
-        await this.catalog.commit(plan.changes, { message: plan.commit.message, author: plan.commit.author })
-        return { ...result, commit: plan.commit.id }
+        await this.catalog.commit(changes, { message: commit.message, author: commit.author })
+        return { ...result, commit: isMain(into) ? commit.id : (await this.requireRef(into)).commit }
       } catch (error) {
         // Of any other failure nobody knows for certain that nothing was committed.
         if (!isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
-        await plan.discard()
+        await discard()
         if (expectedTarget !== undefined || attempt === mostAttempts) throw error
       }
     }
   }
 
-  /** Between two commits of main: the tables that a branch of this process looked at. PHLO_UNSUPPORTED for others. */
+  /**
+   * Between branches, main among them: the tables that are not the same on both. Between two commits of main: those that
+   * a branch of this process looked at. PHLO_UNSUPPORTED for a commit and a branch.
+   */
   async diff(from: string, to: string): Promise<CatalogDiff> {
-    const commitOf = async (ref: string) => (isMain(ref) ? this.main.head() : ref)
-    const [before, after] = await Promise.all([commitOf(from), commitOf(to)])
-    if (this.main.knows(before) && this.main.knows(after)) return this.main.diff(before, after)
-    throw unsupported('compares main with itself only, since a run started')
+    if (this.main.knows(from) && this.main.knows(to)) return this.main.diff(from, to)
+    if (this.main.knows(from) || this.main.knows(to)) throw unsupported('compares branches, or states of main')
+    for (const ref of [from, to]) await this.requireBranch(ref)
+    const [before, after] = await Promise.all(
+      [from, to].map(async (ref) => (isMain(ref) ? [] : this.index.tables(ref))),
+    )
+    return branchDiff([...(before ?? []), ...(after ?? [])], from, to)
   }
 
   /** Of main only: what was published, of which a table still tells. Looks at every table, or at the one that is named. */
@@ -264,6 +286,23 @@ export class TableBranches implements VersionedCatalog {
     throw unsupported('keeps house by itself')
   }
 
+  private atItsStart(table: LoadedTable, branch: string): LoadedTable | undefined {
+    const { identifier, metadata } = table
+    const record = readRecord(metadata, branch)
+    const start = record ? whenParted(metadata, branch, record) : this.main.saw(branch, identifier, metadata)
+    return start && { ...table, metadata: start }
+  }
+
+  private get lake() {
+    return { catalog: this.catalog, store: this.store }
+  }
+
+  private async requireRef(name: string): Promise<RefInfo> {
+    const ref = await this.getRef(name)
+    if (!ref) throw noRef(name)
+    return ref
+  }
+
   private async mainRef(): Promise<RefInfo> {
     return { name: mainBranch, type: 'branch', commit: await this.main.head(), protected: false }
   }
@@ -280,6 +319,11 @@ export class TableBranches implements VersionedCatalog {
     const byName = new Map(changed.map((identifier) => [formatIdentifier(identifier), identifier]))
     requireOneCommit(this.catalog, branch, [...byName.values()])
   }
+}
+
+/** `start` is what a branch parts from that has not changed the table yet. */
+function atBranch(table: TableMetadata, branch: string, start: TableMetadata): TableMetadata {
+  return readRecord(table, branch) ? onBranch(table, branch) : start
 }
 
 function isMain(ref: string | undefined): ref is typeof mainBranch | undefined {

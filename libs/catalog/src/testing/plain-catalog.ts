@@ -68,6 +68,8 @@ export class PlainCatalog implements Catalog {
       const metadata = applyUpdates(table, updates, { now: Date.now() })
       tables.push({ identifier, metadata, metadataLocation: `${metadata.location}/${this.commits.length}.json` })
     }
+    if (tables.length > 1 && tables.some(({ identifier }) => !this.tables.has(formatIdentifier(identifier))))
+      throw new PhloError('PHLO_TABLE_NOT_FOUND', 'several at once must all be there')
     if (tables.length > 1 && !this.supports.multiTableCommit) throw new PhloError('PHLO_UNSUPPORTED', 'one at a time')
     for (const table of tables) this.tables.set(formatIdentifier(table.identifier), table)
     this.commits.push({ tables: tables.map(({ identifier }) => formatIdentifier(identifier)), options })

@@ -94,15 +94,22 @@ function schemaOf({ schemas, 'current-schema-id': id }: TableMetadata): IcebergS
   return schemas.find((schema) => schema['schema-id'] === id) as IcebergSchema
 }
 
-/** Snapshots that lead to the table's state and that the other state has not. */
+/** Snapshots that led to the table's state and not to the other one, which may be of the same metadata. */
 function snapshotsSince(before: LoadedTable | undefined, after: LoadedTable | undefined): Snapshot[] {
-  const known = new Set(before?.metadata.snapshots?.map((snapshot) => snapshot['snapshot-id']))
-  const byId = new Map(after?.metadata.snapshots?.map((snapshot) => [snapshot['snapshot-id'], snapshot]))
+  const known = new Set([...lineage(before)].map((snapshot) => snapshot['snapshot-id']))
   const found: Snapshot[] = []
-  for (let next = currentSnapshot(after); next && !known.has(next['snapshot-id']);) {
-    found.push(next)
-    byId.delete(next['snapshot-id'])
-    next = byId.get(next['parent-snapshot-id'] ?? -1n)
+  for (const snapshot of lineage(after)) {
+    if (known.has(snapshot['snapshot-id'])) break
+    found.push(snapshot)
   }
   return found
+}
+
+/** The snapshots that led to the table's state, newest first, as far back as they are kept. */
+function* lineage(table: LoadedTable | undefined): Generator<Snapshot> {
+  const byId = new Map(table?.metadata.snapshots?.map((snapshot) => [snapshot['snapshot-id'], snapshot]))
+  for (let next = currentSnapshot(table); next; next = byId.get(next['parent-snapshot-id'] ?? -1n)) {
+    yield next
+    byId.delete(next['snapshot-id'])
+  }
 }

@@ -64,7 +64,6 @@ export async function publish(catalog: VersionedCatalog, request: PublishRequest
     try {
       if (commit !== audited) {
         const changed = touched(request.footprint, await changedBetween(catalog, audited, commit))
-        if (changed.length > 0 && !catalog.supports.refs) throw onTableBranches(changed)
         if (changed.length > 0 && ++audits > mostAudits) throw tooOften(changed)
         const rebase = { branch, base, run, onto: commit, changed, sharedKey }
         const rebased = changed.length > 0 ? await rebaseRun(catalog, rebase) : []
@@ -93,16 +92,6 @@ function touched({ reads, functionReads, writes }: Footprint, moved: readonly st
     })
   }
   return moved.filter((name) => reads.has(name) || writes.has(name))
-}
-
-/** Branches of tables cannot be put on top of a newer main, so that nothing could be audited there before it is published. */
-function onTableBranches(changed: readonly string[]): PhloError {
-  const message = `${mainBranch} changed ${changed.join(', ')} while the run was under way`
-  return new PhloError('PHLO_MERGE_CONFLICT', message, {
-    hint: 'Run again: it starts from the present main. On a catalog with refs the run is put on top of it instead.',
-    retryable: true,
-    context: { tables: changed },
-  })
 }
 
 function tooOften(changed: readonly string[]): PhloError {

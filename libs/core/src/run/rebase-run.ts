@@ -28,6 +28,8 @@ interface RunRebase {
 /** Partitions that both sides took in, of one table. */
 interface Partitions {
   readonly identifier: TableIdentifier
+  /** As the run has them. */
+  readonly run: IntervalSet
   /** As main has them. */
   readonly main: IntervalSet
   readonly both: IntervalSet
@@ -39,38 +41,53 @@ interface Partitions {
  * Throws PHLO_MERGE_CONFLICT with the tables and reasons; the branch is then as the run left it.
  */
 export async function rebaseRun(catalog: VersionedCatalog, rebase: RunRebase): Promise<string[]> {
-  const { branch, run, onto, sharedKey } = rebase
-  const partitions = await partitionsOfBoth(catalog, rebase)
+  try {
+    const { tables } = await (catalog.supports.refs ? onBranch : onTableBranches)(catalog, rebase)
+    return tables.filter(({ outcome }) => outcome === 'rebased').map(({ identifier }) => formatIdentifier(identifier))
+  } catch (error) {
+    throw isPhloError(error, 'PHLO_MERGE_CONFLICT') ? conflictOf(error) : error
+  }
+}
+
+async function onBranch(catalog: VersionedCatalog, { branch, base, run, onto, changed, sharedKey }: RunRebase) {
+  const partitions = await partitionsOfBoth(catalog, changed, { base, main: onto, run })
   try {
     let source = run
     if (partitions.length > 0) {
       await catalog.assignRef(branch, run)
       // Properties that both changed only go together where they are equal; what is true of both is said afterwards.
-      await setPartitions(
-        catalog,
-        branch,
-        partitions.map(({ identifier, main }) => [identifier, main]),
-      )
+      await setPartitions(catalog, branch, partitions, 'main')
       source = (await headOf(catalog, branch)).commit
     }
     await catalog.assignRef(branch, onto)
-    const message = `Put ${branch} on top of the present ${mainBranch}`
-    const merged = await catalog.merge(source, branch, { message, sharedKey })
-    await setPartitions(
-      catalog,
-      branch,
-      partitions.map(({ identifier, both }) => [identifier, both]),
-    )
-    return merged.tables
-      .filter(({ outcome }) => outcome === 'rebased')
-      .map(({ identifier }) => formatIdentifier(identifier))
+    const merged = await catalog.merge(source, branch, { ...onTop(branch), sharedKey })
+    await setPartitions(catalog, branch, partitions, 'both')
+    return merged
   } catch (error) {
     await catalog.assignRef(branch, run).catch(() => {
       // What went wrong first is what to tell. The run's commits are in the branch's history all the same.
     })
-    throw isPhloError(error, 'PHLO_MERGE_CONFLICT') ? conflictOf(error) : error
+    throw error
   }
 }
+
+/** Branches of tables move in the merge itself: main's snapshots are theirs, too. */
+async function onTableBranches(catalog: VersionedCatalog, { branch, base, changed, sharedKey }: RunRebase) {
+  const partitions = await partitionsOfBoth(catalog, changed, { base, main: mainBranch, run: branch })
+  await setPartitions(catalog, branch, partitions, 'main')
+  try {
+    const merged = await catalog.merge(mainBranch, branch, { ...onTop(branch), sharedKey })
+    await setPartitions(catalog, branch, partitions, 'both')
+    return merged
+  } catch (error) {
+    await setPartitions(catalog, branch, partitions, 'run').catch(() => {
+      // What went wrong first is what to tell.
+    })
+    throw error
+  }
+}
+
+const onTop = (branch: string) => ({ message: `Put ${branch} on top of the present ${mainBranch}` })
 
 /** The merge's conflict, said of the run. */
 function conflictOf(error: PhloError): PhloError {
@@ -95,15 +112,16 @@ function conflictOf(error: PhloError): PhloError {
 async function setPartitions(
   catalog: VersionedCatalog,
   branch: string,
-  tables: readonly (readonly [TableIdentifier, IntervalSet])[],
+  tables: readonly Partitions[],
+  side: 'run' | 'main' | 'both',
 ): Promise<void> {
   if (tables.length === 0) return
   await catalog.commit(
-    tables.map(([identifier, materialized]) => ({
+    tables.map((table) => ({
       kind: 'table',
-      identifier,
+      identifier: table.identifier,
       requirements: [],
-      updates: [{ action: 'set-properties', updates: assetStateProperties({ materialized }) }],
+      updates: [{ action: 'set-properties', updates: assetStateProperties({ materialized: table[side] }) }],
     })),
     { ref: branch, message: 'Bring together which partitions were taken in' },
   )
@@ -116,16 +134,21 @@ export async function headOf(catalog: VersionedCatalog, branch: string): Promise
   return head
 }
 
-async function partitionsOfBoth(catalog: VersionedCatalog, rebase: RunRebase): Promise<Partitions[]> {
+async function partitionsOfBoth(
+  catalog: VersionedCatalog,
+  changed: readonly string[],
+  refs: { readonly base: string; readonly main: string; readonly run: string },
+): Promise<Partitions[]> {
   const found: Partitions[] = []
-  for (const name of rebase.changed) {
+  for (const name of changed) {
     const identifier = parseIdentifier(name)
     if (!identifier) continue
     const [base, main, run] = await Promise.all(
-      [rebase.base, rebase.onto, rebase.run].map((ref) => catalog.loadTable(identifier, { ref })),
+      [refs.base, refs.main, refs.run].map((ref) => catalog.loadTable(identifier, { ref })),
     )
     const both = mergedPartitions(base, main, run)
-    if (both) found.push({ identifier, main: readAssetState(main).materialized, both })
+    const [ofMain, ofRun] = [readAssetState(main).materialized, readAssetState(run).materialized]
+    if (both) found.push({ identifier, run: ofRun, main: ofMain, both })
   }
   return found
 }

@@ -65,9 +65,11 @@ export class FakeEngine implements QueryEngine, IngestEngine {
   private readonly catalog: Catalog
   private readonly store: ObjectStore
   /** By the data file's path. */
-  private readonly rowsOf = new Map<string, readonly Row[]>()
+  private readonly rowsOf: Map<string, readonly Row[]>
 
-  constructor(catalog: Catalog, store: ObjectStore) {
+  /** Engines of one lake share `rowsOf`. */
+  constructor(catalog: Catalog, store: ObjectStore, rowsOf = new Map<string, readonly Row[]>()) {
+    this.rowsOf = rowsOf
     this.catalog = catalog
     this.store = store
   }

@@ -6,7 +6,7 @@ import type { Asset, AssetCheck, IngestionAsset, LoadResult, ModelAsset } from '
 import { AssetGraph } from '../assets/asset-graph.js'
 import { executeRun, type RunRequest } from '../run/execute-run.js'
 import type { RunDependencies } from '../run/run-dependencies.js'
-import { FakeEngine, fakeKind } from './fake-engine.js'
+import { FakeEngine, fakeKind, type Row } from './fake-engine.js'
 import { MemoryStateStore } from './memory-state-store.js'
 
 export function table(name: string): TableIdentifier {
@@ -80,16 +80,17 @@ export function checked(options: unknown, given: Partial<AssetCheck> = {}): Asse
 /** Everything that a run needs, in memory: a real catalog, a fake engine. */
 export class TestProject implements EventListener {
   readonly name = 'test'
-  readonly catalog: EmbeddedCatalog
+  readonly catalog: VersionedCatalog
   readonly engine: FakeEngine
   readonly state = new MemoryStateStore()
   readonly events: PublishedEvent[] = []
   /** Names of processes that have ended. */
   readonly gone = new Set<string>()
 
-  private constructor(catalog: EmbeddedCatalog, store: ObjectStore) {
+  /** Projects of one lake share `rowsOf`. */
+  constructor(catalog: VersionedCatalog, store: ObjectStore, rowsOf?: Map<string, readonly Row[]>) {
     this.catalog = catalog
-    this.engine = new FakeEngine(catalog, store)
+    this.engine = new FakeEngine(catalog, store, rowsOf)
   }
 
   static async open(): Promise<TestProject> {

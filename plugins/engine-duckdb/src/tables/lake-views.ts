@@ -15,7 +15,7 @@ import {
   parseRefSpec,
   PhloError,
   type QueryOptions,
-  requireVersioned,
+  requireRunBranches,
   resolveRef,
   type TableIdentifier,
   type TableReadPlan,
@@ -172,7 +172,7 @@ export class LakeViews {
   private async load({ identifier: named, ref }: TableReference, common: string | undefined): Promise<LoadedTable> {
     const { base } = aboutTable(named)
     if (ref === undefined) return loadTable(this.catalog, base, common)
-    return loadTable(this.catalog, base, await resolveRef(requireVersioned(this.catalog), parseRefSpec(ref)))
+    return loadTable(this.catalog, base, await resolveRef(requireRunBranches(this.catalog), parseRefSpec(ref)))
   }
 
   private async create(

@@ -1,0 +1,1 @@
+export { PlainCatalog } from './plain-catalog.js'
