@@ -17,6 +17,7 @@ import {
 import { commonTables } from './change-statement.js'
 import type { ComposedSql, SqlPart } from './composed-sql.js'
 import { exactFilter } from './exact-filter.js'
+import { type FixedColumn, fixedColumns, fixedKeys } from './fixed-columns.js'
 import { isolationLevel, RowChangeWriter } from './row-changes.js'
 import { mergeCopies, type MergeCopies } from './merge-copies.js'
 import { keyRanges, mergeKeys } from './merge-keys.js'
@@ -49,7 +50,7 @@ export class RowsExecution {
     try {
       const { alias, table: name } = statement.target
       const changed: ChangedTable = { table: name, metadata, from: target.from(alias), alias: alias ?? name.name }
-      const { rows, ranges, copies, mergedBy } = await this.changedRows(statement, changed, parts)
+      const { rows, ranges, copies, mergedBy, fixed } = await this.changedRows(statement, changed, parts)
       const composed = this.context.composer.compose(rows)
       const condition = await targetFilter(this.context.connection, composed, target.database, metadata)
       const exact =
@@ -91,7 +92,7 @@ export class RowsExecution {
       const snapshotId = await table.transaction.addSnapshot({
         add: staged.add,
         removePaths,
-        ...(mergedBy && { mergedBy }),
+        ...(mergedBy && { mergedBy: [...mergedBy, ...fixedKeys(fixed ?? [], metadata, staged.dataFiles)] }),
         validation: {
           isolation: isolationLevel(metadata, statement.kind),
           referencedPaths: staged.referencedPaths,
@@ -122,6 +123,7 @@ export class RowsExecution {
     readonly ranges?: Expression | undefined
     readonly copies?: MergeCopies | undefined
     readonly mergedBy?: readonly number[]
+    readonly fixed?: readonly FixedColumn[]
   }> {
     const common = commonTables(statement)
     if (statement.kind === 'update')
@@ -137,6 +139,7 @@ export class RowsExecution {
       ...(!statement.clauses.some(({ when }) => when === 'not-matched-by-source') && {
         mergedBy: keys.map(({ field }) => field.id),
       }),
+      fixed: keys.length > 0 ? fixedColumns(statement, changed, expressions, this.context.options.params ?? []) : [],
     }
   }
 
