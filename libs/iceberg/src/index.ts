@@ -21,6 +21,7 @@ export {
   type Expression,
 } from './scan/expression.js'
 export { type FileStatistics, statisticsOf } from './manifest/file-statistics.js'
+export { lineageIds } from './manifest/row-lineage.js'
 export { fileMayMatch, fileMustMatch } from './scan/pruning.js'
 export { type ChangeTask, planChangelogScan } from './scan/changelog-scan.js'
 export { type AppendedTask, type IncrementalScanOptions, planIncrementalAppendScan } from './scan/incremental-scan.js'

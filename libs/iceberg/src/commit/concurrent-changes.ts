@@ -25,6 +25,7 @@ const addsData: Operations = new Set(['append', 'overwrite'])
 const removesData: Operations = new Set(['overwrite', 'replace', 'delete'])
 const replacesData: Operations = new Set(['overwrite', 'replace'])
 const addsDeletes: Operations = new Set(['overwrite', 'delete'])
+const changesRows: Operations = new Set(['overwrite'])
 
 /** What others committed to a branch since a snapshot, found in the manifests that they added. */
 export class ConcurrentChanges {
@@ -62,6 +63,16 @@ export class ConcurrentChanges {
   /** A delete file that somebody added and that may delete a row of those; of vectors only where `vectors` says so. */
   addedDeletes(concerned: Concerned, vectors = true): Promise<DataFile | undefined> {
     return this.first(addsDeletes, 1, entryStatus.added, concerned, (file) => vectors || !isDeletionVector(file))
+  }
+
+  /** A data file that somebody removed and of which a row may have got a new version. */
+  replacedData(concerned: Concerned): Promise<DataFile | undefined> {
+    return this.first(changesRows, 0, entryStatus.deleted, concerned)
+  }
+
+  /** A delete file that somebody added, perhaps with new versions of rows that it deletes. */
+  replacingDeletes(concerned: Concerned): Promise<DataFile | undefined> {
+    return this.first(changesRows, 1, entryStatus.added, concerned)
   }
 
   /** A data file that somebody added and that may hold rows which these deletes would delete. */

@@ -4,6 +4,7 @@ import type { AddedFile, CommitValidation, RowRegion } from '../commit/snapshot-
 import { summaryKeys } from '../commit/snapshot-summary.js'
 import type { TableTransaction } from '../commit/transaction.js'
 import { type DataFile, fileContent, isDeletionVector } from '../manifest/data-file.js'
+import { bringsRowIds } from '../manifest/row-lineage.js'
 import { TableFiles } from '../manifest/table-files.js'
 import { snapshotsBetween } from '../metadata/ancestry.js'
 import { currentSchema } from '../metadata/metadata.js'
@@ -11,7 +12,7 @@ import { referencedDataFile } from '../scan/delete-index.js'
 import type { Parting } from './branch-history.js'
 import { LayoutIds, type TableSides } from './merged-layout.js'
 import { type FilesApart, keyName, requireOtherKeys } from './other-keys.js'
-import { everywhere, partitionsOf, sameKeys } from './row-regions.js'
+import { everywhere, ofSameFiles, partitionsOf, sameKeys } from './row-regions.js'
 import type { SnapshotStep, StepFile } from './snapshot-step.js'
 import { mergeConflict } from './table-merge.js'
 import { uniteVectors } from './vector-union.js'
@@ -152,10 +153,16 @@ export class BranchReplay {
     }
     const byValue = deletes.filter(({ content }) => content === fileContent.equalityDeletes)
     refuse(await concurrent.addedFor(byValue), 'added rows that the source deletes by their values')
-    const unnamed = deletes.some(
-      (file) => file.content === fileContent.positionDeletes && referencedDataFile(file) === undefined,
-    )
-    if (unnamed) refuse(await concurrent.removedData({ region }), 'removed a file of which the source may delete rows')
+    const changed = 'may have changed rows that the source deletes'
+    if (byValue.length > 0) {
+      refuse(await concurrent.replacedData({ region }), changed)
+      refuse(await concurrent.replacingDeletes({ region }), changed)
+    }
+    const byPosition = deletes.filter((file) => file.content === fileContent.positionDeletes && !isDeletionVector(file))
+    if (byPosition.some((file) => referencedDataFile(file) === undefined))
+      refuse(await concurrent.removedData({ region }), 'removed a file of which the source may delete rows')
+    if (byPosition.length > 0)
+      refuse(await concurrent.replacingDeletes({ region: ofSameFiles(byPosition, region) }), changed)
     const late = step.addedData.some(
       ({ sequenceNumber = 0 }) => sequenceNumber > this.sides.base['last-sequence-number'],
     )
@@ -221,17 +228,21 @@ export class BranchReplay {
    * Spec: "Row Lineage".
    */
   private requireOwnRowIds(step: SnapshotStep): void {
-    if (this.sides.source['format-version'] < 3 || step.addedData.length === 0) return
+    const { source, base } = this.sides
+    if (source['format-version'] < 3 || step.addedData.length === 0) return
     if (step.snapshot.summary?.[summaryKeys.replacePartitions] === 'true') return
     const versionsOf = [
       ...step.removedData.map(({ path }) => path),
       ...step.addedDeletes.map(({ file }) => referencedDataFile(file)),
     ]
     const file = versionsOf.find((path) => path !== undefined && this.ownFiles.has(path))
-    if (file !== undefined)
-      throw mergeConflict('row-lineage', `The source changed rows that are its own since the sides parted: ${file}`, {
-        file,
-      })
+    if (file === undefined) return
+    // Ids from there on were given out by each side for itself.
+    const brings = step.addedData.map((added) => bringsRowIds(added.file, base['next-row-id'] ?? 0))
+    if (brings.every((answer) => answer === false)) return
+    throw mergeConflict('row-lineage', `The source changed rows that are its own since the sides parted: ${file}`, {
+      file,
+    })
   }
 
   private theirVectors(concurrent: ConcurrentChanges): Promise<Map<string, ConcurrentVector>> {

@@ -175,6 +175,29 @@ describe('overwrites and deletes', () => {
     expect(await merge()).toEqual(conflict('rows', expect.stringContaining('deletes by their values')))
   })
 
+  it.each(['copy', 'mark'] as const)('by values are a conflict with a change of such a row: %s', async (mode) => {
+    start(2, snapshotIsolation)
+    await base.append(rows('a1'))
+    parted()
+    await source.write({ add: [source.contents.equalityDeletes(0, 1)] })
+    await target.replaceRows(is('a1'), rows('c2'), mode)
+    expect(await merge()).toEqual(conflict('rows', expect.stringContaining('may have changed rows')))
+  })
+
+  it('by position are a conflict with a change of such a row, and not with one of another file', async () => {
+    start(2, snapshotIsolation)
+    await base.append(rows('a1'))
+    await base.append(rows('a2'))
+    parted()
+    await source.replaceRows(is('a1'), [], 'mark')
+    await target.replaceRows(is('a2'), rows('a4'), 'mark')
+    expect(await merge()).toMatchObject({ outcome: 'rebased' })
+    parted()
+    await source.replaceRows(is('a1'), [], 'mark')
+    await target.replaceRows(is('a1'), rows('a3'), 'mark')
+    expect(await merge()).toEqual(conflict('rows', expect.stringContaining('may have changed rows')))
+  })
+
   it('stand beside a rewrite of other files', async () => {
     await source.compact(1)
     await target.append(rows('b9'))
@@ -216,11 +239,57 @@ describe('deletion vectors', () => {
   })
 
   it('of rows that the source added itself are a conflict when new versions carry their ids', async () => {
-    await source.append(rows('b1'))
-    await source.replaceRows(is('b1'), rows('b2'), 'mark')
+    await source.append(rows('b1', 'b3'))
+    await source.replaceRows(is('b1'), rows('b2'), 'copy')
     await target.append(rows('c1'))
     expect(await merge()).toEqual(conflict('row-lineage', expect.stringContaining('its own')))
   })
+})
+
+describe.each([2, 3] as const)('several changes of a branch, in version %i,', (version) => {
+  beforeEach(async () => {
+    start(version)
+    await base.append(rows('a1', 'a2', 'a3', 'b1', 'b2'))
+    parted()
+    await target.replaceRows(is('b1'), rows('b7'), 'copy')
+    await target.append(rows('c1'))
+  })
+
+  it.each(['copy', 'mark'] as const)('of one partition stand beside changes of others: %s', async (mode) => {
+    await source.replaceRows(is('a1'), [], mode)
+    await source.replaceRows(is('a2'), rows('a8'), mode)
+    await source.replaceRows(is('a3'), [], mode)
+    expect(await merge()).toMatchObject({ outcome: 'rebased' })
+    expect(await ids(target)).toEqual(['a8', 'b2', 'b7', 'c1'])
+  })
+
+  it('that delete, append and replace a partition stand beside them, too', async () => {
+    await source.replaceRows(is('a1'), [], 'mark')
+    await source.append(rows('a4'))
+    await source.append(rows('c4', 'a5'))
+    await source.append(rows('a9'), { replacePartitions: true })
+    await source.append(rows('b4'))
+    expect(await merge()).toMatchObject({ outcome: 'rebased' })
+    expect(await ids(target)).toEqual(['a9', 'b2', 'b4', 'b7', 'c1', 'c4'])
+  })
+
+  it('that end with a compaction of old rows stand beside them, too', async () => {
+    await source.replaceRows(is('a1'), [], 'mark')
+    await source.compact(0)
+    await source.append(rows('a4'))
+    expect(await merge()).toMatchObject({ outcome: 'rebased' })
+    expect(await ids(target)).toEqual(['a2', 'a3', 'a4', 'b2', 'b7', 'c1'])
+  })
+})
+
+it('files of version 3 that do not tell which ids their rows bring are a conflict when the source made them of its own', async () => {
+  base = DivergingTable.create(new FileContents(new MemoryObjectStore(), false), 3)
+  await base.append(rows('a1', 'a2', 'a3'))
+  parted()
+  await source.replaceRows(is('a1'), [], 'copy')
+  await source.replaceRows(is('a2'), [], 'copy')
+  await target.append(rows('b1'))
+  expect(await merge()).toEqual(conflict('row-lineage', expect.stringContaining('its own')))
 })
 
 describe('keys', () => {

@@ -51,6 +51,7 @@ const scenario = fc.record({
   version: fc.constantFrom<2 | 3>(2, 3),
   isolation: fc.constantFrom('serializable', 'snapshot'),
   looks: fc.boolean(),
+  tells: fc.boolean(),
   base: fc.array(step, { minLength: 1, maxLength: 4 }),
   source: fc.array(step, { minLength: 1, maxLength: 3 }),
   target: fc.array(step, { maxLength: 3 }),
@@ -223,8 +224,8 @@ describe('any two states that came from one', () => {
     const outcomes = new Map<string, number>()
     const count = (what: string) => outcomes.set(what, (outcomes.get(what) ?? 0) + 1)
     await fc.assert(
-      fc.asyncProperty(scenario, async ({ version, isolation, looks, ...steps }) => {
-        const contents = new FileContents(new MemoryObjectStore())
+      fc.asyncProperty(scenario, async ({ version, isolation, looks, tells, ...steps }) => {
+        const contents = new FileContents(new MemoryObjectStore(), tells)
         const levels = ['delete', 'update', 'merge'].map(
           (kind) => [`write.${kind}.isolation-level`, isolation] as const,
         )

@@ -50,6 +50,18 @@ export function sameKeys(
   }
 }
 
+/** Of a region the position deletes that may be about a data file of the others: those that name one, and all that don't. */
+export function ofSameFiles(deletes: readonly DataFile[], region: RowRegion): RowRegion {
+  const named = new Set(deletes.map(referencedDataFile))
+  return {
+    ...region,
+    has: (file) => {
+      const path = referencedDataFile(file)
+      return path !== undefined && !named.has(undefined) ? named.has(path) : region.has(file)
+    },
+  }
+}
+
 /** May a row of the one data file have the key of one of the other? "No" is certain. */
 export function mayShareKey(keyIds: readonly number[], a: DataFile, b: DataFile, files: TableFiles): boolean {
   if (a.specId === b.specId) {

@@ -4,6 +4,7 @@ import { TableTransaction } from '../commit/transaction.js'
 import { deletionVectorBlob, readDeletionVector } from '../deletes/deletion-vector.js'
 import { PositionSet } from '../deletes/position-set.js'
 import { type DataFile, fileContent, isDeletionVector } from '../manifest/data-file.js'
+import { lineageIds } from '../manifest/row-lineage.js'
 import { ancestors } from '../metadata/ancestry.js'
 import { mainTableBranch } from '../metadata/metadata.js'
 import { checkRequirements } from '../metadata/requirements.js'
@@ -41,7 +42,7 @@ export interface FoundFile {
   readonly gone: ReadonlySet<number>
 }
 
-const int = parsePrimitive('int')
+const [int, long] = [parsePrimitive('int'), parsePrimitive('long')]
 
 /** What the files of several states of one table hold; data files exist as descriptions only, vectors in the store. */
 export class FileContents {
@@ -51,8 +52,12 @@ export class FileContents {
   private readonly values = new Map<string, number>()
   private count = 0
 
-  constructor(store: ObjectStore) {
+  private readonly tellsRowIds: boolean
+
+  /** With `tellsRowIds`, manifests have the bounds of the ids that rows bring along. */
+  constructor(store: ObjectStore, tellsRowIds = true) {
     this.store = store
+    this.tellsRowIds = tellsRowIds
   }
 
   data(rows: readonly StoredRow[]): DataFile {
@@ -64,6 +69,11 @@ export class FileContents {
         [2, encodeValue(int, pick(...rows.map(({ value }) => value)))],
       ])
     const counts = (count: number) => new Map([1, 2].map((id) => [id, count]))
+    const brought = rows.flatMap(({ rowId }) => rowId ?? [])
+    const told = this.tellsRowIds
+    const ofIds = (pick: (...values: number[]) => number): [number, Uint8Array][] =>
+      told && brought.length > 0 ? [[lineageIds._row_id, encodeValue(long, BigInt(pick(...brought)))]] : []
+    const nulls = rows.length - brought.length
     return {
       content: fileContent.data,
       specId: 0,
@@ -73,9 +83,9 @@ export class FileContents {
       recordCount: rows.length,
       fileSize: 100,
       valueCounts: counts(rows.length),
-      nullCounts: counts(0),
-      lowerBounds: bounds(Math.min),
-      upperBounds: bounds(Math.max),
+      nullCounts: new Map([...counts(0), ...(told ? [[lineageIds._row_id, nulls] as const] : [])]),
+      lowerBounds: new Map([...bounds(Math.min), ...ofIds(Math.min)]),
+      upperBounds: new Map([...bounds(Math.max), ...ofIds(Math.max)]),
     }
   }
 

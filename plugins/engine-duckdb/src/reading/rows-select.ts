@@ -1,4 +1,4 @@
-import { indexById, type ScanTask } from '@phlo/iceberg'
+import { indexById, lineageIds, type ScanTask } from '@phlo/iceberg'
 import { type IcebergSchema, type NestedField, type ObjectStore, PhloError, type TableMetadata } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
@@ -34,9 +34,6 @@ export type MetadataColumn =
   /** NULL for rows that no version 3 snapshot has numbered. */
   | '_row_id'
   | '_last_updated_sequence_number'
-
-/** Reserved ids of the columns that rewritten files may hold themselves. */
-const lineageIds = { _row_id: 2147483540, _last_updated_sequence_number: 2147483539 } as const
 
 /**
  * The columns by which rewritten rows keep their ids and the commit that changed them last; none before version 3.

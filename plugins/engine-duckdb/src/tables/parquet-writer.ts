@@ -6,6 +6,7 @@ import {
   bindSpec,
   currentSchema,
   type DataFile,
+  lineageIds,
   partitionKey,
   specById,
   targetFileSize,
@@ -192,9 +193,11 @@ export class ParquetWriter {
     await mkdir(folder, { recursive: true })
     const written = { ...schema, fields: storableFields([...schema.fields, ...extra]) }
     const modes = metricsModes(metadata, schema)
+    // Which ids rows bring along is what a merge of branches asks for.
+    const told = { ...schema, fields: [...schema.fields, ...extra.filter(({ id }) => id === lineageIds._row_id)] }
     const rows = await run(copyStatement(select, written, spec, metadata, folder, layout))
     const files = rows
-      .map((row) => readCopyRow(row as unknown as CopyRow, schema, metadata['default-spec-id'], spec, modes))
+      .map((row) => readCopyRow(row as unknown as CopyRow, told, metadata['default-spec-id'], spec, modes))
       .filter(({ file }) => file.recordCount > 0)
       .map(({ path: local, file }) => ({
         path: local,

@@ -88,3 +88,26 @@ describe('a MERGE that a condition of its own holds to one partition', () => {
     ])
   })
 })
+
+it.each(['copy-on-write', 'merge-on-read'])(
+  'several changes of one partition of a version 3 table go together with one of another: %s',
+  async (mode) => {
+    await lake.execute(
+      `ALTER TABLE ${table} SET ('format-version' = 3, 'write.update.mode' = '${mode}', 'write.delete.mode' = '${mode}')`,
+    )
+    await lake.execute(`INSERT INTO ${table} VALUES (5, 'x', 0), (6, 'x', 0), (7, 'y', 0)`)
+    await lake.catalog.assignRef(dev, 'main')
+    await lake.execute(`UPDATE ${table} SET n = 1 WHERE day = 'x' AND id < 6`, { ref: dev })
+    await lake.execute(`UPDATE ${table} SET n = n + 1 WHERE day = 'x' AND id > 1`, { ref: dev })
+    await lake.execute(`DELETE FROM ${table} WHERE day = 'x' AND id = 1`, { ref: dev })
+    await lake.execute(`UPDATE ${table} SET n = 9 WHERE day = 'y' AND id = 3`)
+    expect(await merge()).toMatchObject({ outcome: 'rebased' })
+    await lake.catalog.merge(dev, 'main')
+    expect(await lake.rows(`SELECT * FROM ${table} ORDER BY day, id`)).toEqual([
+      { id: 5, day: 'x', n: 2 },
+      { id: 6, day: 'x', n: 1 },
+      { id: 3, day: 'y', n: 9 },
+      { id: 7, day: 'y', n: 0 },
+    ])
+  },
+)
