@@ -18,7 +18,7 @@ const mostComparisons = 16
 export function columnPredicates(column: ColumnSchema, expression: string, dialect: SqlDialect): ColumnPredicate[] {
   return column.rules.map((rule) => ({
     rule: `${column.name} ${rule.kind}`,
-    description: `${column.name} ${describeRule(rule)}`,
+    description: `${column.name} ${describeColumnRule(rule)}`,
     passes: rulePredicate(rule, column, expression, dialect),
   }))
 }
@@ -109,7 +109,8 @@ function escapeLike(text: string): string {
   return text.replace(/[\\%_]/g, '\\$&')
 }
 
-function describeRule(rule: ColumnRule): string {
+/** For people: `must be at least 3`. */
+export function describeColumnRule(rule: ColumnRule): string {
   const list = (values: readonly unknown[]) =>
     values.length > 8
       ? `${values.slice(0, 8).map(String).join(', ')}, … (${values.length})`

@@ -36,6 +36,7 @@ import {
 import { identifier, literal } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
 import { csvScan, withUnifiedLines } from './ingest/csv-scan.js'
+import { inferRows } from './ingest/infer-rows.js'
 import { jsonScan } from './ingest/json-scan.js'
 import { deletionsOf } from './ingest/change-events.js'
 import { rowsIn } from './ingest/held-rows.js'
@@ -92,6 +93,10 @@ export class DuckDbIngestEngine implements IngestEngine {
       (connection) => new Ingestion(request, connection, this.host, this.store, this.catalog, this.stagingRoot).run(),
       request.signal,
     )
+  }
+
+  async infer(input: FileInput, signal?: AbortSignal): Promise<RowSchema> {
+    return this.host.connect((connection) => inferRows(connection, input), signal)
   }
 
   async close(): Promise<void> {

@@ -6,3 +6,4 @@ export { loadPlugin, type LoadedPlugin, type PluginLoading } from './plugin-load
 export { processHost } from './process-host.js'
 export { type ChosenPlugin, findProject, type LoadedProject, loadProject } from './project-config.js'
 export { Secrets } from './secrets.js'
+export { YamlDocument } from './yaml-document.js'

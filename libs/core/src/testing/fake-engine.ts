@@ -74,6 +74,10 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     this.store = store
   }
 
+  async infer(): Promise<RowSchema> {
+    throw new PhloError('PHLO_UNSUPPORTED', 'This engine reads no files')
+  }
+
   async ingest(request: IngestRequest): Promise<IngestResult> {
     this.ingested.push(request)
     const rows: Row[] = []

@@ -10,12 +10,13 @@ import { sourceName } from './source-files.js'
 /** Rows whose keys are looked at to choose how the file is read. */
 const sampleRows = 2_000
 
-interface JsonReader {
+/** SQL that reads files of JSON. */
+export interface JsonReader {
   readonly objects: (paths: readonly string[]) => string
   readonly table: (paths: readonly string[], columns: string, records: boolean) => string
 }
 
-function reader(format: 'ndjson' | 'json'): JsonReader {
+export function jsonReader(format: 'ndjson' | 'json'): JsonReader {
   const kind = format === 'ndjson' ? 'newline_delimited' : 'array'
   const list = (paths: readonly string[]) => `[${paths.map(literal).join(', ')}]`
   return {
@@ -35,7 +36,7 @@ export async function jsonScan(
   schema: RowSchema,
   options: { readonly unexpected: 'freeze' | 'discard_value'; readonly byPosition: boolean },
 ): Promise<Scan> {
-  const json = reader(input.format)
+  const json = jsonReader(input.format)
   if (input.format === 'json') for (const file of input.paths) await requireArrayEnd(file)
   const samples = await connection.run(
     `SELECT json_keys(json) AS keys, json_type(json) AS type, count(*) AS rows ` +
