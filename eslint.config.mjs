@@ -5,7 +5,8 @@ import tseslint from 'typescript-eslint'
 const depConstraints = [
   { sourceTag: 'scope:ports', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:iceberg', onlyDependOnLibsWithTags: ['scope:ports'] },
-  { sourceTag: 'scope:iceberg-rest', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
+  { sourceTag: 'scope:http', onlyDependOnLibsWithTags: ['scope:ports'] },
+  { sourceTag: 'scope:iceberg-rest', onlyDependOnLibsWithTags: ['scope:ports', 'scope:http', 'scope:iceberg'] },
   { sourceTag: 'scope:catalog', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
   { sourceTag: 'scope:schema', onlyDependOnLibsWithTags: ['scope:ports'] },
   { sourceTag: 'scope:gc', onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg'] },
@@ -13,7 +14,14 @@ const depConstraints = [
   { sourceTag: 'scope:authoring', onlyDependOnLibsWithTags: ['scope:core', 'scope:ports', 'scope:schema'] },
   {
     sourceTag: 'scope:plugin',
-    onlyDependOnLibsWithTags: ['scope:ports', 'scope:iceberg', 'scope:iceberg-rest', 'scope:catalog', 'scope:schema'],
+    onlyDependOnLibsWithTags: [
+      'scope:ports',
+      'scope:http',
+      'scope:iceberg',
+      'scope:iceberg-rest',
+      'scope:catalog',
+      'scope:schema',
+    ],
   },
   {
     sourceTag: 'scope:app',

@@ -34,7 +34,17 @@ export {
   volume,
 } from './table-checks.js'
 export { schedule, type ScheduleOptions } from './schedule.js'
-export { files, type FilesOptions, source } from './sources.js'
+export {
+  files,
+  type FilesOptions,
+  http,
+  type HttpAuth,
+  type HttpOptions,
+  type HttpPagination,
+  type HttpParent,
+  type HttpResource,
+  source,
+} from './sources.js'
 export type { LoadContext, LoadPartition, LoadResult } from '@phlo/core'
 export { type DeclaredRowRule, field, type FieldOptions, rowRules } from '@phlo/schema'
 export type {

@@ -41,7 +41,7 @@ profiles:
     state: { use: '@test/stub' }
 `,
   ...Object.fromEntries(
-    ['@phlo/quality', '@phlo/source-files', '@test/stub'].flatMap((name) => [
+    ['@phlo/quality', '@phlo/source-files', '@phlo/source-http', '@test/stub'].flatMap((name) => [
       [`node_modules/${name}/package.json`, JSON.stringify({ name, type: 'module', main: 'index.js' })],
       [`node_modules/${name}/index.js`, stub],
     ]),

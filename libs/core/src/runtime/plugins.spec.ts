@@ -17,6 +17,7 @@ import { fakeKind } from '../testing/fake-engine.js'
 import { MemoryStateStore } from '../testing/memory-state-store.js'
 import { ProjectFolder } from '../testing/project-folder.js'
 import { Composition } from './composition.js'
+import { standardPlugins } from './config-schema.js'
 import { openProject } from './open-project.js'
 import { loadPlugin, packageName } from './plugin-loader.js'
 import { loadProject } from './project-config.js'
@@ -387,12 +388,11 @@ describe('opening a project', () => {
   const places = ['storage', 'catalog', 'engine', 'state']
     .map((place) => `    ${place}: { use: ./${place}.js }`)
     .join('\n')
-  const yaml = `name: p\nprofiles:\n  local:\n${places}\nplugins: [{ use: "@phlo/quality" }, { use: "@phlo/source-files" }]\n`
+  const yaml = `name: p\nprofiles:\n  local:\n${places}\nplugins: [${standardPlugins.map((use) => `{ use: "${use}" }`).join(', ')}]\n`
   const files = {
     'phlo.yaml': yaml,
     ...Object.fromEntries(['storage', 'catalog', 'engine', 'state'].map((place) => [`${place}.js`, silent])),
-    ...packageFiles('@phlo/quality', silent),
-    ...packageFiles('@phlo/source-files', silent),
+    ...Object.assign({}, ...standardPlugins.map((use) => packageFiles(use, silent))),
   }
   const importFile = async (file: string): Promise<unknown> => import(pathToFileURL(file).href)
 

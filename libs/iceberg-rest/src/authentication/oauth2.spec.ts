@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals'
+import { type Script, ScriptedServer } from '@phlo/http/testing'
 import { HttpClient } from '../http/http-client.js'
-import { type Script, ScriptedServer } from '../testing/scripted-server.js'
 import { OAuth2Authentication, type OAuth2Options } from './oauth2.js'
 
 let server: ScriptedServer | undefined

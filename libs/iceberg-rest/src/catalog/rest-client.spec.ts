@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { type ScriptedAnswer, ScriptedServer, type SeenRequest } from '@phlo/http/testing'
 import { noAuthentication } from '../authentication/authentication.js'
 import { HttpClient } from '../http/http-client.js'
 import { identifier, tableText } from '../testing/example-table.js'
-import { errorAnswer, type ScriptedAnswer, ScriptedServer, type SeenRequest } from '../testing/scripted-server.js'
+import { errorAnswer } from '../testing/error-answer.js'
 import { RestClient, type RestClientOptions } from './rest-client.js'
 
 let server: ScriptedServer | undefined

@@ -1,3 +1,4 @@
+import { backoff, pause } from '@phlo/http'
 import {
   formatIdentifier,
   isPhloError,
@@ -7,7 +8,6 @@ import {
   type TableUpdate,
 } from '@phlo/ports'
 import { applyUpdates, serializeJson } from '@phlo/iceberg'
-import { backoff, pause } from '../http/backoff.js'
 
 /** One attempt at a change: what came of it, or that nobody knows. Refusals are thrown. */
 export type Attempt<T> = { readonly done: T } | { readonly unknown: string }

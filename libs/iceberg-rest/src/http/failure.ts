@@ -1,3 +1,4 @@
+import { withoutSecrets } from '@phlo/http'
 import { PhloError } from '@phlo/ports'
 
 /** What a server said went wrong. Source: REST catalog, `ErrorModel`; Nessie's `NessieError` has `errorCode` instead. */
@@ -20,11 +21,6 @@ export function serverError(status: number, text: string, secrets: readonly stri
   const type = firstText(error['type'], body['errorCode'], body['error']) ?? ''
   const message = firstText(error['message'], body['message'], body['error_description']) ?? plainText(text)
   return { status, type, message: withoutSecrets(message, secrets).slice(0, longestMessage), body }
-}
-
-/** The same text with every secret as `***`. */
-export function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((shown, secret) => (secret === '' ? shown : shown.replaceAll(secret, '***')), text)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { type Script, ScriptedServer } from '@phlo/http/testing'
 import { bearerToken, noAuthentication } from '../authentication/authentication.js'
-import { errorAnswer, type Script, ScriptedServer } from '../testing/scripted-server.js'
+import { errorAnswer } from '../testing/error-answer.js'
 import { failure } from './failure.js'
 import { HttpClient, type HttpClientOptions, type HttpRequest } from './http-client.js'
 

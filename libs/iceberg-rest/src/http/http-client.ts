@@ -1,8 +1,7 @@
+import { backoff, boundedText, pause, retryAfter, withoutSecrets } from '@phlo/http'
 import { errorMessage, isPhloError, PhloError } from '@phlo/ports'
 import type { Authentication } from '../authentication/authentication.js'
-import { backoff, pause, retryAfter } from './backoff.js'
-import { boundedText } from './bounded-body.js'
-import { serverError, type ServerError, withoutSecrets } from './failure.js'
+import { serverError, type ServerError } from './failure.js'
 
 export interface HttpClientOptions {
   readonly authentication: Authentication
@@ -125,7 +124,9 @@ export class HttpClient {
         signal: AbortSignal.any([this.closing.signal, AbortSignal.timeout(this.options.timeout)]),
       })
       const good = response.status < 300 || response.status === 304
-      const text = await boundedText(response, good ? largestAnswer : largestRefusal, request.what)
+      const text = await boundedText(response, good ? largestAnswer : largestRefusal, (most) => {
+        throw new PhloError('PHLO_CATALOG_FAILED', `${request.what}: the answer is larger than ${most} bytes`)
+      })
       if (good)
         return { outcome: { ok: true, status: response.status, headers: response.headers, text }, authorization }
       const error = serverError(response.status, text, this.secrets())

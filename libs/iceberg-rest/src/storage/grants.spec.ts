@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
+import { type ScriptedAnswer, ScriptedServer, type SeenRequest } from '@phlo/http/testing'
 import type { StorageGrant } from '@phlo/ports'
 import { noAuthentication } from '../authentication/authentication.js'
 import { RestClient } from '../catalog/rest-client.js'
 import { HttpClient } from '../http/http-client.js'
 import { identifier, tableText } from '../testing/example-table.js'
-import { type ScriptedAnswer, ScriptedServer, type SeenRequest } from '../testing/scripted-server.js'
 import { storageGrants } from './grants.js'
 
 let server: ScriptedServer | undefined

@@ -1,14 +1,16 @@
-import { PhloError } from '@phlo/ports'
-
 /**
- * The text of an answer's body. Reading stops beyond `most` bytes with PHLO_CATALOG_FAILED, so that no server can fill
- * the memory.
+ * The text of an answer's body. Beyond `most` bytes reading stops, and `tooLarge` throws what is to be said, so that no
+ * server can fill the memory.
  */
-export async function boundedText(response: Response, most: number, what: string): Promise<string> {
+export async function boundedText(
+  response: Response,
+  most: number,
+  tooLarge: (most: number) => never,
+): Promise<string> {
   const declared = Number(response.headers.get('content-length') ?? 0)
   if (declared > most) {
     await response.body?.cancel()
-    throw tooLarge(what, most)
+    tooLarge(most)
   }
   if (!response.body) return ''
   const chunks: Uint8Array[] = []
@@ -20,13 +22,9 @@ export async function boundedText(response: Response, most: number, what: string
     size += value.byteLength
     if (size > most) {
       await reader.cancel()
-      throw tooLarge(what, most)
+      tooLarge(most)
     }
     chunks.push(value)
   }
   return Buffer.concat(chunks).toString('utf8')
-}
-
-function tooLarge(what: string, most: number): PhloError {
-  return new PhloError('PHLO_CATALOG_FAILED', `${what}: the answer is larger than ${most} bytes`)
 }

@@ -8,8 +8,8 @@ const longestRetryAfter = 60_000
  * How long to wait before the attempt after number `attempt` (from 0): random up to a limit that doubles, so that
  * clients that failed together don't come back together.
  */
-export function backoff(attempt: number): number {
-  return Math.random() * Math.min(longestPause, leastPause * 2 ** attempt)
+export function backoff(attempt: number, random: () => number = Math.random): number {
+  return random() * Math.min(longestPause, leastPause * 2 ** attempt)
 }
 
 /**

@@ -67,8 +67,3 @@ function answer(response: ServerResponse, scripted: ScriptedAnswer): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers })
   response.end(status === 304 ? undefined : text)
 }
-
-/** An error as Iceberg REST catalogs send it. */
-export function errorAnswer(status: number, type: string, message = type): ScriptedAnswer {
-  return { status, json: { error: { message, type, code: status } } }
-}

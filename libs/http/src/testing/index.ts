@@ -1,0 +1,1 @@
+export { type Script, type ScriptedAnswer, ScriptedServer, type SeenRequest } from './scripted-server.js'
