@@ -80,7 +80,7 @@ describe('A run’s branch on the Iceberg project’s reference server', () => {
 
     await write(other, orders, 'd', { cursor: '1' })
     const { tables } = await lake.merge(branch, 'main', { properties: { 'run-id': '1' } })
-    expect(tables.map(({ outcome }) => outcome)).toEqual(['rebased', 'taken'])
+    expect(tables.map(({ outcome }) => outcome)).toEqual(['taken', 'rebased'])
     expect(await state(server, orders)).toEqual([['a', 'b', 'd'], ['id', 'note'], '2'])
     expect(await state(server, items)).toEqual([['c'], ['id'], '7'])
     expect(Object.keys((await server.loadTable(orders))?.metadata.refs ?? {})).toEqual(['main'])

@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg import expressions as ex
 from pyiceberg import types as t
+from pyiceberg.catalog import load_catalog
 from pyiceberg.conversions import from_bytes, to_bytes
 from pyiceberg.io.pyarrow import (
     compute_statistics_plan,
@@ -147,8 +148,13 @@ def scan_of(table, request):
 
 
 def read(request):
-    """Rows of a table, at a snapshot and under a filter when one is given."""
-    scan = scan_of(StaticTable.from_metadata(request["metadata"]), request)
+    """Rows of a table, by its metadata file or by a catalog, at a snapshot and under a filter when one is given."""
+    properties = request.get("properties") or {}
+    if "metadata" in request:
+        table = StaticTable.from_metadata(request["metadata"], properties)
+    else:
+        table = load_catalog("rest", type="rest", **properties).load_table(request["table"])
+    scan = scan_of(table, request)
     return canonical_rows(scan.to_arrow(), scan.projection())
 
 

@@ -9,6 +9,7 @@ import {
   type IcebergType,
   type IngestRequest,
   type LoadedTable,
+  type ObjectStore,
   parseIdentifier,
   type QueryOptions,
   type RewriteRequest,
@@ -43,13 +44,13 @@ export function columns(types: Readonly<Record<string, IcebergType>>): RowSchema
 /** A lake in a temporary folder with the parts that Phlo itself uses for one. */
 export class Lake {
   readonly folder: string
-  readonly store: LocalObjectStore
+  readonly store: ObjectStore
   readonly catalog: Catalog
   private readonly queries: DuckDbQueryEngine
   private readonly ingestion: DuckDbIngestEngine
   private arrowFiles = 0
 
-  private constructor(folder: string, store: LocalObjectStore, catalog: Catalog) {
+  private constructor(folder: string, store: ObjectStore, catalog: Catalog) {
     this.folder = folder
     this.store = store
     this.catalog = catalog
@@ -67,6 +68,15 @@ export class Lake {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-interop-'))
     const store = await LocalObjectStore.open(path.join(folder, 'lake'))
     return new Lake(folder, store, catalog ? catalog(store) : await EmbeddedCatalog.open(store))
+  }
+
+  /** A lake elsewhere, of which only what is needed for work is in the folder. */
+  static async over(
+    open: (folder: string) => Promise<{ readonly store: ObjectStore; readonly catalog: Catalog }>,
+  ): Promise<Lake> {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'phlo-interop-'))
+    const { store, catalog } = await open(folder)
+    return new Lake(folder, store, catalog)
   }
 
   async close(): Promise<void> {
@@ -115,9 +125,9 @@ export class Lake {
   }
 
   /** The rows that a query gives, as JSON would have them. */
-  async rows(sql: string): Promise<Record<string, unknown>[]> {
+  async rows(sql: string, ref = 'main'): Promise<Record<string, unknown>[]> {
     const rows: Record<string, unknown>[] = []
-    const { batches } = await this.queries.query(sql)
+    const { batches } = await this.queries.query(sql, { ref })
     for await (const batch of batches) for (const row of batch) rows.push(row?.toJSON() ?? {})
     return rows
   }
@@ -138,8 +148,8 @@ export class Lake {
     return new Table({ store: this.store, load, commit }, await load())
   }
 
-  async load(name: string): Promise<LoadedTable> {
-    const loaded = await this.catalog.loadTable(table(name))
+  async load(name: string, ref = 'main'): Promise<LoadedTable> {
+    const loaded = await this.catalog.loadTable(table(name), { ref })
     if (!loaded) throw new Error(`no table ${name}`)
     return loaded
   }

@@ -73,7 +73,11 @@ export interface DescribedManifest {
   readonly partitions: readonly { readonly null: boolean; readonly lower: unknown; readonly upper: unknown }[]
 }
 
+type Properties = Readonly<Record<string, string>>
+
 export interface ReadOptions {
+  /** PyIceberg's own, of the store that has the files. */
+  readonly properties?: Properties
   readonly snapshot?: string
   readonly filter?: Expression
 }
@@ -95,6 +99,10 @@ export class Witness {
 
   read(metadata: string, options: ReadOptions = {}): Promise<CanonicalRow[]> {
     return this.ask('read', { metadata, ...options })
+  }
+  /** Reads a table by the REST catalog that PyIceberg's properties name. */
+  readByCatalog(table: string, properties: Properties): Promise<CanonicalRow[]> {
+    return this.ask('read', { table, properties })
   }
   plan(metadata: string, options: ReadOptions = {}): Promise<string[]> {
     return this.ask('plan', { metadata, ...options })

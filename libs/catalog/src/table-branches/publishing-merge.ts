@@ -89,7 +89,7 @@ async function planned(
     const merge = await plan(table)
     return merge && { identifier: table.identifier, merge }
   })
-  const merges = found.filter((item) => item !== undefined)
+  const merges = found.filter((item) => item !== undefined).sort((a, b) => (name(a) < name(b) ? -1 : 1))
   const discard = async () => {
     for (const { merge } of merges) await merge.discard()
   }
@@ -128,6 +128,8 @@ async function planned(
   }))
   return { tables: outcomes, changes, commit, discard }
 }
+
+const name = ({ identifier }: { readonly identifier: TableIdentifier }) => formatIdentifier(identifier)
 
 /** Throws PHLO_UNSUPPORTED for several tables where the server cannot change them at once. */
 export function requireOneCommit(catalog: Catalog, branch: string, tables: readonly TableIdentifier[]): void {

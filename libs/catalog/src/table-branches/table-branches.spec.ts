@@ -241,13 +241,13 @@ describe('Publishing', () => {
       properties: { 'run-id': '1' },
       expectedTarget: head,
     })
-    expect(server.commits.slice(before).map(({ tables }) => tables)).toEqual([['shop.orders', 'shop.items']])
+    expect(server.commits.slice(before).map(({ tables }) => tables)).toEqual([['shop.items', 'shop.orders']])
     expect(result).toEqual({
       commit: expect.stringMatching(/^[0-9a-f]{32}$/),
       fastForward: false,
       tables: [
-        { identifier: orders, change: 'changed', outcome: 'taken' },
         { identifier: items, change: 'added', outcome: 'taken' },
+        { identifier: orders, change: 'changed', outcome: 'taken' },
       ],
       views: [],
       namespaces: [],
@@ -285,7 +285,7 @@ describe('Publishing', () => {
     const head = (await lake.getRef('main'))!.commit
     expect((await lake.diff(base, head)).tables).toEqual([{ identifier: orders, change: 'changed' }])
     const { tables } = await lake.merge(branch, 'main')
-    expect(tables.map(({ outcome }) => outcome)).toEqual(['rebased', 'taken'])
+    expect(tables.map(({ outcome }) => outcome)).toEqual(['taken', 'rebased'])
     expect([await files(orders!), await files(items!)]).toEqual([['a', 'b', 'd'], ['c']])
     expect(await properties(orders!)).toMatchObject({ cursor: '2' })
   })
@@ -304,8 +304,8 @@ describe('Publishing', () => {
     const head = await ids()
     const { tables, commit } = await lake.merge('main', branch)
     expect(tables).toEqual([
-      { identifier: orders, change: 'changed', outcome: 'rebased' },
       { identifier: items, change: 'changed', outcome: 'rebased' },
+      { identifier: orders, change: 'changed', outcome: 'rebased' },
     ])
     expect((await lake.getRef(branch))?.commit).toBe(commit)
     expect([[await files(orders!), await files(items!)], await ids()]).toEqual([main, head])
@@ -366,7 +366,7 @@ describe('Publishing', () => {
     })
     expect([await files(orders!), await files(items!)]).toEqual([['d'], []])
     const { tables } = await lake.merge(branch, 'main', { dryRun: true })
-    expect(tables.map(({ outcome }) => outcome)).toEqual(['conflict', 'taken'])
+    expect(tables.map(({ outcome }) => outcome)).toEqual(['taken', 'conflict'])
   })
 
   it('of one table works where the server changes one at a time; the second is refused when it is written', async () => {
