@@ -66,7 +66,7 @@ export interface IngestionOptions<Schema extends z.ZodObject> {
   readonly deps?: readonly (AssetHandle | string)[]
 }
 
-/** A source, or a function that gives one, rows, or an (async) iterable of rows. */
+/** A source, or a function that gives one, rows, an Arrow table, or an (async) iterable of rows or of Arrow's record batches. */
 export type IngestionSource = SourceSpec | ((context: LoadContext) => LoadResult | Promise<LoadResult>)
 
 type MethodDecorator = <This, Result extends LoadResult | Promise<LoadResult>>(

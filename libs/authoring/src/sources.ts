@@ -5,14 +5,33 @@ export interface FilesOptions {
   /** Paths or globs (`*`, `**`, `?`, `[…]`, `{a,b}`). */
   readonly path: string | readonly string[]
   /** Found from the files' names when absent. */
-  readonly format?: 'parquet' | 'csv' | 'ndjson' | 'json'
+  readonly format?: 'parquet' | 'csv' | 'ndjson' | 'json' | 'arrow' | 'excel'
+  /** Of text, as the Encoding Standard names it, for instance `windows-1252`. Default UTF-8, or UTF-16 where the file shows it. */
+  readonly encoding?: string
   /** CSV's separator; found from the header when absent. */
   readonly delimiter?: string
+  /** CSV's quote. Default `"`. */
+  readonly quote?: string
+  /** What makes a quote within quotes stand for itself. Default the quote, doubled. */
+  readonly escape?: string
+  /** Lines of CSV that start with this character are left out. */
+  readonly comment?: string
+  /** Lines before the header of a CSV file or a sheet. */
+  readonly skipLines?: number
+  /** The columns of CSV files or sheets that have no header. */
+  readonly columns?: readonly string[]
+  /** An Excel file's sheet, by name or counted from 1. Default the first. */
+  readonly sheet?: string | number
   /** CSV's text for NULL beside the empty field. */
   readonly nullText?: string
+  /**
+   * Each file is taken in once: a run reads only the files that are new since the last one, or have another size or time
+   * of change. What was read is kept with the data, in the same commit. For assets that append or merge.
+   */
+  readonly once?: boolean
 }
 
-/** Reads CSV, JSON lines, JSON or Parquet files. */
+/** Reads CSV, JSON lines, JSON, Parquet, Arrow or Excel files, compressed ones (`.gz`, `.zst`, `.br`) too. */
 export function files(options: FilesOptions): SourceSpec {
   return { kind: 'files', options }
 }

@@ -130,11 +130,13 @@ export {
   type FileInput,
   type RowsInput,
   type Source,
+  type SourceBatch,
   type SourceInput,
   type SourcePartition,
   SourcePort,
   type SourceRead,
   type SourceReadContext,
+  type SourceRow,
   type SourceSpec,
 } from './source.js'
 export {

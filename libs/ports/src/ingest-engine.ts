@@ -2,7 +2,7 @@ import type { TransformName } from './iceberg-model.js'
 import { definePort } from './port.js'
 import type { StatementProgress } from './query-engine.js'
 import type { RowSchema } from './row-schema.js'
-import type { FileInput, SourceInput } from './source.js'
+import type { SourceInput } from './source.js'
 import type { TableIdentifier } from './table-identifier.js'
 
 /**
@@ -138,7 +138,7 @@ export interface IngestEngine {
    * The columns of files by what all their rows hold: an ingestion with them takes every row. Throws PHLO_SOURCE_NOT_FOUND,
    * PHLO_SOURCE_EMPTY, PHLO_SOURCE_MALFORMED.
    */
-  infer(input: FileInput, signal?: AbortSignal): Promise<RowSchema>
+  infer(input: SourceInput, signal?: AbortSignal): Promise<RowSchema>
   close(): Promise<void>
 }
 

@@ -1,3 +1,4 @@
+import type { RecordBatch, Table } from 'apache-arrow'
 import { defineManyPort } from './port.js'
 
 /** Something readable as columns: files of one format, or rows from a program. */
@@ -12,12 +13,30 @@ export interface FileInput {
   readonly delimiter?: string
   /** CSV's text for NULL beside the empty field. */
   readonly nullText?: string
+  /** CSV's character around fields that hold separators, doubled within them. Default `"`. */
+  readonly quote?: string
+  /** CSV's character that makes a quote within quotes stand for itself. Default the quote. */
+  readonly escape?: string
+  /** Lines that start with this character are left out of CSV. */
+  readonly comment?: string
+  /** Lines to leave out at the beginning of each CSV file. */
+  readonly skipLines?: number
+  /** The columns of CSV files without a header. */
+  readonly columns?: readonly string[]
+  /** Of text, a label of the Encoding Standard, for instance `windows-1252`. Default UTF-8. */
+  readonly encoding?: string
 }
+
+/** A row as a program has it: a plain object. Dates and bigints are allowed; everything else is as JSON has it. */
+export type SourceRow = Readonly<Record<string, unknown>>
+
+/** Many rows at once, as Arrow's columns. */
+export type SourceBatch = RecordBatch | Table
 
 export interface RowsInput {
   readonly type: 'rows'
-  /** Plain objects. Dates and bigints are allowed; everything else is as JSON has it. */
-  readonly rows: AsyncIterable<Readonly<Record<string, unknown>>> | Iterable<Readonly<Record<string, unknown>>>
+  /** Rows one by one, or in batches; not both in one input. */
+  readonly rows: AsyncIterable<SourceRow | SourceBatch> | Iterable<SourceRow | SourceBatch>
   /** Names the origin in errors and quarantine. */
   readonly name: string
 }

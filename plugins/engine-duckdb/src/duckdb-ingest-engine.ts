@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import path from 'node:path'
 import {
   applyTransform,
@@ -29,13 +29,16 @@ import {
   type PartitionInterval,
   PhloError,
   type RejectedRule,
+  restated,
   type RowSchema,
+  type RowsInput,
   type SourceInput,
   type TableMetadata,
 } from '@phlo/ports'
 import { identifier, literal } from './duckdb-dialect.js'
 import type { Connection, DuckDbHost } from './duckdb-host.js'
-import { csvScan, withUnifiedLines } from './ingest/csv-scan.js'
+import { type CopiedFiles, needsCopies, plainCopies, withUnifiedLines } from './ingest/copied-source-files.js'
+import { csvScan } from './ingest/csv-scan.js'
 import { inferRows } from './ingest/infer-rows.js'
 import { jsonScan } from './ingest/json-scan.js'
 import { deletionsOf } from './ingest/change-events.js'
@@ -55,6 +58,7 @@ import {
 } from './ingest/quarantine.js'
 import { type Deletions, RowPlan } from './ingest/row-plan.js'
 import { writeRows } from './ingest/rows-file.js'
+import type { WrittenRows } from './ingest/rows-writer.js'
 import type { Scan } from './ingest/scan.js'
 import { asSourceError, checkFiles } from './ingest/source-files.js'
 import { writeDefault } from './reading/constants.js'
@@ -95,13 +99,26 @@ export class DuckDbIngestEngine implements IngestEngine {
     )
   }
 
-  async infer(input: FileInput, signal?: AbortSignal): Promise<RowSchema> {
-    return this.host.connect((connection) => inferRows(connection, input), signal)
+  async infer(input: SourceInput, signal?: AbortSignal): Promise<RowSchema> {
+    const folder = path.join(this.stagingRoot, randomUUID())
+    try {
+      const files = await readableFiles(input, folder, signal)
+      return await this.host.connect((connection) => inferRows(connection, files), signal)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
   }
 
   async close(): Promise<void> {
     await this.host.close()
   }
+}
+
+/** The input as files that DuckDB reads, in the folder where they are not what was given. */
+async function readableFiles(input: SourceInput, folder: string, signal: AbortSignal | undefined): Promise<FileInput> {
+  if (input.type === 'rows') return { type: 'files', ...(await writeRows(input, folder, signal)).files }
+  await checkFiles(input.paths)
+  return needsCopies(input) ? (await plainCopies(input, folder)).input : input
 }
 
 /** One ingestion, from its inputs to its commit. */
@@ -119,7 +136,9 @@ class Ingestion {
   /** SQL of what is added, by column. */
   private readonly added: ReadonlyMap<string, string>
   /** Rows can be taken from their source but once. */
-  private readonly rowFiles = new Map<SourceInput, FileInput>()
+  private readonly rowFiles = new Map<RowsInput, WrittenRows>()
+  /** Decoded and decompressed once. */
+  private readonly plainFiles = new Map<FileInput, CopiedFiles>()
 
   constructor(
     request: IngestRequest,
@@ -292,7 +311,7 @@ class Ingestion {
   /** Lines of CSV that are no rows: too few or too many fields go to quarantine, an open quote ends the ingestion. */
   private async collectMalformed(scan: Scan): Promise<number> {
     if (!scan.malformedRows) return 0
-    const { errors, scans } = scan.malformedRows
+    const { errors, scans, linesBefore } = scan.malformedRows
     const lines = `(SELECT e.*, s.file_path FROM ${identifier(errors)} AS e JOIN ${identifier(scans)} AS s USING (scan_id, file_id))`
     const [broken] = await this.connection.run(
       `SELECT file_path, line, error_message FROM ${lines} WHERE error_type NOT IN ('TOO MANY COLUMNS', 'MISSING COLUMNS', 'INVALID ENCODING') ORDER BY line LIMIT 1`,
@@ -309,7 +328,7 @@ class Ingestion {
       )
     }
     await this.connection.run(
-      `INSERT INTO ${identifier(this.rejects)} SELECT file_path, line - 1, ['malformed'], ` +
+      `INSERT INTO ${identifier(this.rejects)} SELECT file_path, line - ${linesBefore}, ['malformed'], ` +
         `concat('line ', line, ': ', error_message), coalesce(csv_line, ''), ${partitionKeyExpression(this.request, 'NULL')} ` +
         `FROM (SELECT DISTINCT ON (file_path, line) * FROM ${lines})`,
     )
@@ -374,16 +393,34 @@ class Ingestion {
   /** Opens an input, and opens it another way when the first one turns out not to suit it. */
   private async reading<T>(input: SourceInput, take: (scan: Scan) => Promise<T>): Promise<T> {
     if (input.type === 'rows') {
-      const files = await this.rowsAsFile(input)
-      const result = await this.readingFiles(files, take)
-      await this.restoreNames(new Map(files.paths.map((file) => [file, input.name])))
+      const { files, rowsBefore } = await this.rowsAsFiles(input)
+      const result = await this.readingFiles({ type: 'files', ...files }, take)
+      await this.restorePlaces([...rowsBefore].map(([copy, before]) => ({ copy, original: input.name, before })))
       return result
     }
-    return this.readingFiles(input, take)
+    await checkFiles(input.paths)
+    if (!needsCopies(input)) return this.readingFiles(input, take)
+    const copied =
+      this.plainFiles.get(input) ?? (await plainCopies(input, path.join(this.folder, `plain-${this.plainFiles.size}`)))
+    this.plainFiles.set(input, copied)
+    return this.readingCopies(copied, take)
+  }
+
+  /** Rejected rows and errors name the files that were given, not their copies. */
+  private async readingCopies<T>({ input, originals }: CopiedFiles, take: (scan: Scan) => Promise<T>): Promise<T> {
+    try {
+      const result = await this.readingFiles(input, take)
+      await this.restorePlaces([...originals].map(([copy, original]) => ({ copy, original, before: 0 })))
+      return result
+    } catch (error) {
+      const file = isPhloError(error) ? error.location?.file : undefined
+      const original = file === undefined ? undefined : originals.get(file)
+      if (!isPhloError(error) || original === undefined) throw error
+      throw restated(error, { location: { ...error.location, file: original } })
+    }
   }
 
   private async readingFiles<T>(files: FileInput, take: (scan: Scan) => Promise<T>): Promise<T> {
-    await checkFiles(files.paths)
     const attempt = async (source: FileInput, byPosition: boolean): Promise<T> => {
       try {
         return await take(await this.open(source, byPosition))
@@ -399,30 +436,28 @@ class Ingestion {
       const mixedLines =
         files.format === 'csv' && isPhloError(error, 'PHLO_SOURCE_MALFORMED') && /state machine/.test(error.message)
       if (!mixedLines) throw error
-      const unified = await withUnifiedLines(files, path.join(this.folder, 'lines'))
-      const result = await attempt(unified.input, true)
-      await this.restoreNames(unified.originals)
-      return result
+      return this.readingCopies(await withUnifiedLines(files, path.join(this.folder, 'lines')), take)
     }
   }
 
-  /** Rejected rows name the files that were given, not their copies. */
-  private async restoreNames(originals: ReadonlyMap<string, string>): Promise<void> {
-    for (const [copy, original] of originals) {
+  /** Rejected rows tell their places in what was given, not in the files that stand for it. */
+  private async restorePlaces(
+    places: readonly { readonly copy: string; readonly original: string; readonly before: number }[],
+  ): Promise<void> {
+    for (const { copy, original, before } of places) {
       await this.connection.run(
-        `UPDATE ${identifier(this.rejects)} SET source_file = ${literal(original)} WHERE source_file = ${literal(copy)}`,
+        `UPDATE ${identifier(this.rejects)} SET source_file = ${literal(original)}, source_row = source_row + ${before} ` +
+          `WHERE source_file = ${literal(copy)}`,
       )
     }
   }
 
-  private async rowsAsFile(input: Extract<SourceInput, { type: 'rows' }>): Promise<FileInput> {
+  private async rowsAsFiles(input: RowsInput): Promise<WrittenRows> {
     const known = this.rowFiles.get(input)
     if (known) return known
-    const file = path.join(this.folder, `${input.name.replace(/[^A-Za-z0-9_.-]/g, '_') || 'rows'}.ndjson`)
-    const rows = await writeRows(input, file, this.request.signal)
-    const files: FileInput = { type: 'files', format: 'ndjson', paths: rows === 0 ? [] : [file] }
-    this.rowFiles.set(input, files)
-    return files
+    const written = await writeRows(input, path.join(this.folder, `rows-${this.rowFiles.size}`), this.request.signal)
+    this.rowFiles.set(input, written)
+    return written
   }
 
   private async open(input: FileInput, byPosition: boolean): Promise<Scan> {

@@ -1,8 +1,11 @@
-import { mkdir, mkdtemp, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals'
 import { sourceContract } from '@phlo/ports/testing'
+import { type RecordBatch, tableFromArrays, tableToIPC } from 'apache-arrow'
 import { FilesSource } from './files-source.js'
 
 let folder: string
@@ -60,6 +63,10 @@ sourceContract(
       { path: '' },
       { path: 'a', format: 'xls' },
       { path: 'a', delimiter: ';;' },
+      { path: 'a', encoding: 'klingon' },
+      { path: 'a', columns: ['id', 'id'] },
+      { path: 'a', skipLines: -1 },
+      { path: 'a', sheet: 0 },
       { pth: 'a.csv' },
     ],
     missing: { path: 'none/*.csv' },
@@ -206,10 +213,190 @@ describe('formats', () => {
   it('of separated text carry the separator and the text for NULL', async () => {
     await files('a.tsv', 'b.tsv.gz', 'c.csv')
     expect(await read({ path: ['a.tsv', 'b.tsv.gz'] })).toMatchObject([{ delimiter: '\t' }])
-    expect((await read({ path: ['a.tsv', 'c.csv'] }))[0]).not.toHaveProperty('delimiter')
+    expect(await read({ path: ['a.tsv', 'c.csv'] })).toEqual([
+      { type: 'files', format: 'csv', paths: [path.join(project, 'a.tsv')], delimiter: '\t' },
+      { type: 'files', format: 'csv', paths: [path.join(project, 'c.csv')] },
+    ])
     expect(await read({ path: 'a.tsv', delimiter: '|', nullText: 'NA' })).toMatchObject([
       { delimiter: '|', nullText: 'NA' },
     ])
+  })
+})
+
+describe('files that are taken in once', () => {
+  const once = async (cursor?: unknown) => {
+    const { inputs, cursor: next } = await source.read({ path: 'in/*.csv', once: true }, { ...context(), cursor })
+    const paths = inputs.flatMap((input) => (input.type === 'files' ? input.paths : []))
+    return { paths: paths.map((file) => path.basename(file)), cursor: next?.() }
+  }
+
+  it('are those that are new, or changed, since the cursor', async () => {
+    await files('in/a.csv', 'in/b.csv')
+    const first = await once()
+    expect(first.paths).toEqual(['a.csv', 'b.csv'])
+    expect((await once(first.cursor)).paths).toEqual([])
+    await files('in/c.csv')
+    const second = await once(first.cursor)
+    expect(second.paths).toEqual(['c.csv'])
+    await writeFile(path.join(project, 'in/a.csv'), 'longer than before')
+    await utimes(path.join(project, 'in/b.csv'), new Date(0), new Date(1000))
+    const third = await once(second.cursor)
+    expect(third.paths).toEqual(['a.csv', 'b.csv'])
+    expect((await once(third.cursor)).paths).toEqual([])
+  })
+
+  it('are remembered when they are gone, and come in again only as others', async () => {
+    await files('in/a.csv')
+    await utimes(path.join(project, 'in/a.csv'), new Date(0), new Date(1000))
+    const { cursor } = await once()
+    await rm(path.join(project, 'in/a.csv'))
+    const without = await once(cursor)
+    expect(without).toEqual({ paths: [], cursor })
+    await files('in/a.csv')
+    await utimes(path.join(project, 'in/a.csv'), new Date(0), new Date(1000))
+    expect((await once(without.cursor)).paths).toEqual([])
+  })
+
+  it('stay known when the project is moved', async () => {
+    await files('in/a.csv')
+    const { cursor } = await once()
+    const moved = path.join(folder, 'moved')
+    await rename(project, moved)
+    project = moved
+    expect((await once(cursor)).paths).toEqual([])
+  })
+
+  it('must be there at first, and need not be later', async () => {
+    await expect(once()).rejects.toMatchObject({ code: 'PHLO_SOURCE_NOT_FOUND' })
+    expect((await once({ files: '' })).paths).toEqual([])
+  })
+})
+
+describe('text', () => {
+  const encodingOf = async (name: string, bytes: Uint8Array, options: object = {}) => {
+    await files(name)
+    await writeFile(path.join(project, name), bytes)
+    const [input] = await read({ path: name, ...options })
+    return input?.type === 'files' ? input.encoding : 'none'
+  }
+  const utf16 = (text: string) => Buffer.from(text, 'utf16le')
+
+  it('is UTF-8, or UTF-16 where it shows it', async () => {
+    const text = 'id,name\n1,Zoë €\n'
+    expect(await encodingOf('a.csv', Buffer.from(text))).toBeUndefined()
+    expect(await encodingOf('b.csv', Buffer.from(`\uFEFF${text}`))).toBeUndefined()
+    expect(await encodingOf('c.csv', utf16(`\uFEFF${text}`))).toBe('utf-16le')
+    expect(await encodingOf('d.csv', utf16(text))).toBe('utf-16le')
+    expect(await encodingOf('e.csv', utf16(`\uFEFF${text}`).swap16())).toBe('utf-16be')
+    expect(await encodingOf('f.csv', utf16(text).swap16())).toBe('utf-16be')
+    expect(await encodingOf('g.csv.gz', gzipSync(utf16(`\uFEFF${text}`)))).toBe('utf-16le')
+    expect(await encodingOf('h.json.br', brotliCompressSync(utf16('{"id":1}')))).toBe('utf-16le')
+    expect(await encodingOf('i.csv', Buffer.alloc(0))).toBeUndefined()
+    // A character that the sample cuts is no fault.
+    expect(await encodingOf('j.csv', Buffer.from(`${'x'.repeat(64 * 1024 - 1)}é`))).toBeUndefined()
+  })
+
+  it('in another encoding asks for its name, and tells the likeliest', async () => {
+    const latin = Buffer.from('id,name\n1,Müller\n2,Façade\n3,Señor Ibáñez\n', 'latin1')
+    await expect(encodingOf('a.csv', latin)).rejects.toMatchObject({
+      code: 'PHLO_SOURCE_MALFORMED',
+      message: 'a.csv is not text in UTF-8',
+      hint: expect.stringMatching(/encoding: '(iso-8859-1|windows-1252)'/) as unknown,
+      location: { file: path.join(project, 'a.csv') },
+    })
+    expect(await encodingOf('a.csv', latin, { encoding: 'windows-1252' })).toBe('windows-1252')
+  })
+
+  it('of several encodings makes an input each', async () => {
+    await files('in/a.csv', 'in/b.csv', 'in/c.csv')
+    await writeFile(path.join(project, 'in/b.csv'), utf16('\uFEFFid\n1\n'))
+    expect(await read({ path: 'in/*.csv' })).toMatchObject([
+      { paths: [path.join(project, 'in/a.csv'), path.join(project, 'in/c.csv')] },
+      { paths: [path.join(project, 'in/b.csv')], encoding: 'utf-16le' },
+    ])
+  })
+})
+
+/** Everything that an input of rows gives. */
+async function given(options: unknown): Promise<unknown[]> {
+  const items: unknown[] = []
+  for (const input of await read(options))
+    if (input.type === 'rows') for await (const item of input.rows) items.push(item)
+  return items
+}
+
+// Written by openpyxl.
+const workbook = fileURLToPath(new URL('../fixtures/orders.xlsx', import.meta.url))
+
+describe('Excel', () => {
+  it('gives the rows of a sheet under the names of its header', async () => {
+    expect(await given({ path: workbook, nullText: 'n/a' })).toEqual([
+      { id: 1, name: 'Ä "x"', price: 1.5, day: '2024-02-29', at: '2024-02-29T12:34:56.000', paid: true },
+      { id: 2, name: null, price: null, day: null, at: null, paid: false },
+      { id: 3, name: null, price: -7, day: '1999-12-31', at: '2024-02-29', paid: null },
+    ])
+    expect(await read({ path: workbook })).toMatchObject([{ type: 'rows', name: workbook }])
+  })
+
+  it('finds a sheet by name or place, its header further down or given', async () => {
+    const notes = [{ id: 1, text: 'first' }]
+    expect(await given({ path: workbook, sheet: 'Notes', skipLines: 2 })).toEqual(notes)
+    expect(await given({ path: workbook, sheet: 2, skipLines: 3, columns: ['id', 'text'] })).toEqual(notes)
+  })
+
+  it.each([
+    [{ sheet: 'Order' }, 'orders.xlsx has no sheet "Order"'],
+    [{ sheet: 9 }, 'orders.xlsx has no sheet 9'],
+    [{ sheet: 'Twice' }, 'orders.xlsx has two columns named "id"'],
+    [{ sheet: 'Hole' }, 'orders.xlsx has no name for column 2 in its header'],
+    [{ sheet: 'Empty' }, 'orders.xlsx has no header'],
+  ])('refuses %j', async (options, message) => {
+    await expect(given({ path: workbook, ...options })).rejects.toMatchObject({
+      code: 'PHLO_SOURCE_MALFORMED',
+      message,
+    })
+  })
+
+  it('refuses what is no workbook, or half of one', async () => {
+    await files('a.xlsx')
+    const whole = await readFile(workbook)
+    for (const bytes of [Buffer.from('id,name'), whole.subarray(0, whole.length / 2), Buffer.alloc(0)]) {
+      await writeFile(path.join(project, 'a.xlsx'), bytes)
+      await expect(given({ path: 'a.xlsx' })).rejects.toMatchObject({
+        code: 'PHLO_SOURCE_MALFORMED',
+        message: expect.stringContaining('a.xlsx cannot be read as an Excel file') as unknown,
+      })
+    }
+  })
+})
+
+describe('Arrow', () => {
+  const table = tableFromArrays({ id: Int32Array.from([1, 2, 3]), value: Float64Array.from([0.5, 1.5, 2.5]) })
+  const rowsOf = async (bytes: Uint8Array) => {
+    await files('a.arrow')
+    await writeFile(path.join(project, 'a.arrow'), bytes)
+    const batches = (await given({ path: 'a.arrow' })) as RecordBatch[]
+    return batches.flatMap((batch) => [...batch].map((row) => ({ ...row })))
+  }
+
+  it('gives the batches of a file or a stream', async () => {
+    const rows = [
+      { id: 1, value: 0.5 },
+      { id: 2, value: 1.5 },
+      { id: 3, value: 2.5 },
+    ]
+    expect(await rowsOf(tableToIPC(table, 'file'))).toEqual(rows)
+    expect(await rowsOf(tableToIPC(table, 'stream'))).toEqual(rows)
+  })
+
+  it('refuses what is cut off or something else, and never gives a part of it', async () => {
+    const file = tableToIPC(table, 'file')
+    for (let end = 0; end < file.length; end += 7) {
+      await expect(rowsOf(file.subarray(0, end))).rejects.toMatchObject({
+        code: 'PHLO_SOURCE_MALFORMED',
+        message: expect.stringContaining('a.arrow cannot be read as an Arrow file') as unknown,
+      })
+    }
   })
 })
 

@@ -1,19 +1,25 @@
 import { createHash } from 'node:crypto'
-import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import {
-  errorMessage,
   type FileInput,
   PhloError,
   type Source,
+  type SourceInput,
   type SourceRead,
   type SourceReadContext,
 } from '@phlo/ports'
 import { z } from 'zod'
-import { expandGlob, isFolder } from './glob.js'
+import { arrowBatches } from './arrow.js'
+import { detectEncoding } from './encoding.js'
+import { excelRows } from './excel.js'
+import { findFiles, type FoundFile, lookAt } from './found-files.js'
+import { isFolder } from './glob.js'
 import { FilesOptions } from './options.js'
+import { SeenFiles } from './seen-files.js'
 
-const formats: Readonly<Record<string, FileInput['format']>> = {
+type Format = NonNullable<FilesOptions['format']>
+
+const formats: Readonly<Record<string, Format>> = {
   '.parquet': 'parquet',
   '.pq': 'parquet',
   '.csv': 'csv',
@@ -22,47 +28,45 @@ const formats: Readonly<Record<string, FileInput['format']>> = {
   '.ndjson': 'ndjson',
   '.jsonl': 'ndjson',
   '.json': 'json',
+  '.arrow': 'arrow',
+  '.arrows': 'arrow',
+  '.feather': 'arrow',
+  '.xlsx': 'excel',
 }
+const compressed = /\.(gz|zst|br)$/i
 
-/** Files on this machine, by path or glob; compressed ones (`.gz`) as they are. */
+/** Files on this machine, by path or glob; compressed ones (`.gz`, `.zst`, `.br`) as they are. */
 export class FilesSource implements Source {
   readonly kind = 'files'
 
-  async read(options: unknown, context: SourceReadContext): Promise<SourceRead> {
+  async read(options: unknown, { projectDir, cursor }: SourceReadContext): Promise<SourceRead> {
     const parsed = parseOptions(options)
-    const paths = await findFiles(parsed, context.projectDir)
-    if (paths.length === 0) throw await nothingFound(parsed, context.projectDir)
-    const groups = new Map<FileInput['format'], string[]>()
+    const paths = await findFiles(patterns(parsed), projectDir)
+    if (!parsed.once) {
+      if (paths.length === 0) throw await nothingFound(parsed, projectDir)
+      return { inputs: await inputs(paths, parsed) }
+    }
+    if (paths.length === 0 && cursor === undefined) throw await nothingFound(parsed, projectDir)
+    const seen = SeenFiles.fromCursor(cursor, projectDir)
+    const fresh: FoundFile[] = []
     for (const file of paths) {
-      const format = parsed.format ?? formatOf(file)
-      groups.set(format, [...(groups.get(format) ?? []), file])
+      const found = await lookAt(file)
+      if (!seen.has(found)) fresh.push(found)
     }
-    return {
-      inputs: [...groups].map(([format, files]): FileInput => {
-        const delimiter = parsed.delimiter ?? (files.every((file) => /\.tsv(\.gz)?$/i.test(file)) ? '\t' : undefined)
-        return {
-          type: 'files',
-          format,
-          paths: files,
-          ...(delimiter !== undefined && { delimiter }),
-          ...(parsed.nullText !== undefined && { nullText: parsed.nullText }),
-        }
-      }),
-    }
+    const read = await inputs(
+      fresh.map(({ file }) => file),
+      parsed,
+    )
+    return { inputs: read, cursor: () => seen.cursorWith(fresh) }
   }
 
   /** Paths, sizes and times of change. */
-  async version(options: unknown, context: SourceReadContext): Promise<string | undefined> {
+  async version(options: unknown, { projectDir }: SourceReadContext): Promise<string | undefined> {
     const parsed = parseOptions(options)
     const hash = createHash('sha256').update(JSON.stringify(parsed))
-    for (const file of await findFiles(parsed, context.projectDir)) {
-      const { size, mtimeMs } = await stat(file).catch((error: unknown) => {
-        throw new PhloError('PHLO_SOURCE_FAILED', `The file ${file} cannot be looked at: ${errorMessage(error)}`, {
-          retryable: true,
-          cause: error,
-        })
-      })
-      hash.update(JSON.stringify([file, size, mtimeMs]))
+    for (const path of await findFiles(patterns(parsed), projectDir)) {
+      const { file, size, changed } = await lookAt(path)
+      hash.update(JSON.stringify([file, size, changed]))
     }
     return hash.digest('hex').slice(0, 32)
   }
@@ -91,15 +95,50 @@ function patterns({ path: given }: FilesOptions): readonly string[] {
   return typeof given === 'string' ? [given] : given
 }
 
-/** Each file once, those of a glob in the order of their names. */
-async function findFiles(options: FilesOptions, projectDir: string): Promise<string[]> {
-  const found = new Set<string>()
-  for (const pattern of patterns(options)) for (const file of await expandGlob(pattern, projectDir)) found.add(file)
-  return [...found]
+/** Files that are read alike make one input, in the order in which their first files came. */
+async function inputs(paths: readonly string[], options: FilesOptions): Promise<SourceInput[]> {
+  const groups = new Map<string, SourceInput & { readonly paths?: string[] }>()
+  for (const file of paths) {
+    const format = options.format ?? formatOf(file)
+    if (format === 'arrow' || format === 'excel') {
+      const rows = {
+        [Symbol.asyncIterator]: () => (format === 'arrow' ? arrowBatches(file) : excelRows(file, options)),
+      }
+      groups.set(file, { type: 'rows', rows, name: file })
+      continue
+    }
+    const encoding = format === 'parquet' ? undefined : (options.encoding ?? (await detectEncoding(file)))
+    const input = {
+      type: 'files',
+      format,
+      ...(format === 'csv' && dialect(options, file)),
+      ...(encoding && { encoding }),
+    } as const
+    const key = JSON.stringify(input)
+    const group = groups.get(key)
+    if (group?.paths) group.paths.push(file)
+    else groups.set(key, { ...input, paths: [file] })
+  }
+  return [...groups.values()]
 }
 
-function formatOf(file: string): FileInput['format'] {
-  const extension = path.extname(file.replace(/\.gz$/i, '')).toLowerCase()
+/** What CSV's reader is told, beside what it finds itself. */
+function dialect(options: FilesOptions, file: string): Omit<FileInput, 'type' | 'format' | 'paths' | 'encoding'> {
+  const { nullText, quote, escape, comment, skipLines, columns } = options
+  const delimiter = options.delimiter ?? (/\.tsv$/i.test(file.replace(compressed, '')) ? '\t' : undefined)
+  return {
+    ...(delimiter !== undefined && { delimiter }),
+    ...(nullText !== undefined && { nullText }),
+    ...(quote !== undefined && { quote }),
+    ...(escape !== undefined && { escape }),
+    ...(comment !== undefined && { comment }),
+    ...(skipLines !== undefined && { skipLines }),
+    ...(columns !== undefined && { columns }),
+  }
+}
+
+function formatOf(file: string): Format {
+  const extension = path.extname(file.replace(compressed, '')).toLowerCase()
   const format = formats[extension]
   if (format) return format
   throw new PhloError('PHLO_CONFIG_INVALID', `The format of ${path.basename(file)} cannot be told from its name`, {

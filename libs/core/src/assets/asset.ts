@@ -1,6 +1,7 @@
 import {
   formatIdentifier,
   type RowSchema,
+  type RowsInput,
   type SourceInput,
   type SourceLocation,
   type SourceSpec,
@@ -98,7 +99,7 @@ export interface LoadPartition {
   readonly end: string
 }
 
-type Rows = AsyncIterable<Readonly<Record<string, unknown>>> | Iterable<Readonly<Record<string, unknown>>>
+type Rows = RowsInput['rows']
 
 /** What an asset's function may return. */
 export type LoadResult = SourceSpec | SourceInput | Rows

@@ -3,6 +3,7 @@ import {
   isPhloError,
   nearest,
   PhloError,
+  type RowsInput,
   type Source,
   type SourceInput,
   type SourceRead,
@@ -21,7 +22,9 @@ export async function readSource(
   const given = asset.source.kind === 'static' ? asset.source.spec : await loaded(asset, load)
   if (isSpec(given)) return findSource(sources, given, asset).read(given.options, read)
   if (isInput(given)) return { inputs: [given] }
-  return { inputs: [{ type: 'rows', rows: given, name: asset.key }] }
+  // Arrow's table gives its rows one by one, its batches many at once.
+  const rows = 'batches' in given && Array.isArray(given.batches) ? (given.batches as RowsInput['rows']) : given
+  return { inputs: [{ type: 'rows', rows, name: asset.key }] }
 }
 
 async function loaded(asset: IngestionAsset, context: LoadContext): Promise<LoadResult> {
@@ -41,7 +44,7 @@ async function loaded(asset: IngestionAsset, context: LoadContext): Promise<Load
     'PHLO_WORKFLOW_INVALID',
     `The function of ${asset.key} gave ${describe(result)} instead of a source or rows`,
     {
-      hint: 'Return files({ … }), an array of rows, or make it an async generator that yields rows.',
+      hint: 'Return files({ … }), an array of rows or an Arrow table, or make it an async generator that yields rows or record batches.',
       ...(asset.location && { location: asset.location }),
     },
   )

@@ -82,7 +82,7 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     this.ingested.push(request)
     const rows: Row[] = []
     for (const input of request.inputs) {
-      if (input.type === 'rows') for await (const row of input.rows) rows.push(row)
+      if (input.type === 'rows') for await (const row of input.rows) rows.push(row as Row)
     }
     await this.beforeWrite(request.target)
     request.signal?.throwIfAborted()

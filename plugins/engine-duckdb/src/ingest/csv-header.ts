@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import path from 'node:path'
-import { createGunzip } from 'node:zlib'
-import { PhloError, type RowSchema } from '@phlo/ports'
+import { StringDecoder } from 'node:string_decoder'
+import { type FileInput, PhloError, type RowSchema } from '@phlo/ports'
 
 /** The first record of a CSV file and the separator that it was split at. */
 export interface CsvHeader {
@@ -20,9 +20,10 @@ const delimiters = [',', ';', '\t', '|']
 export async function readCsvHeader(
   file: string,
   schema: RowSchema,
-  delimiter: string | undefined,
+  input: Omit<FileInput, 'type' | 'format' | 'paths'>,
 ): Promise<CsvHeader> {
-  const text = await firstRecord(file)
+  const { delimiter, columns: given, quote = '"' } = input
+  const text = await firstRecord(file, { quote, comment: input.comment, skipLines: input.skipLines ?? 0 })
   if (text.trim() === '') {
     throw new PhloError('PHLO_SOURCE_EMPTY', `The file ${path.basename(file)} has no header`, {
       location: { file, line: 1 },
@@ -31,8 +32,12 @@ export async function readCsvHeader(
   const declared = new Set(schema.columns.map(({ name }) => name))
   const candidates = (delimiter === undefined ? delimiters : [delimiter]).map((candidate) => ({
     delimiter: candidate,
-    columns: splitRecord(text, candidate),
+    columns: splitRecord(text, candidate, quote),
   }))
+  if (given) {
+    const fits = candidates.find(({ columns }) => columns.length === given.length) ?? candidates[0]
+    return { delimiter: fits?.delimiter ?? ',', columns: given }
+  }
   const score = ({ columns }: CsvHeader) => columns.filter((name) => declared.has(name)).length * 1000 + columns.length
   const best = candidates.reduce((winner, candidate) => (score(candidate) > score(winner) ? candidate : winner))
   const twice = best.columns.find((name, index) => best.columns.indexOf(name) !== index)
@@ -48,58 +53,80 @@ export async function readCsvHeader(
   return best
 }
 
-/** The text up to the first line break outside quotes, without a byte order mark. */
-async function firstRecord(file: string): Promise<string> {
+interface RecordOptions {
+  readonly quote: string
+  readonly comment: string | undefined
+  /** Lines before the first record. */
+  readonly skipLines: number
+}
+
+/** The first record that is no comment: the text up to a line break outside quotes, without a byte order mark. */
+async function firstRecord(file: string, options: RecordOptions): Promise<string> {
   const handle = await open(file, 'r')
   try {
-    const raw = handle.createReadStream({ highWaterMark: 16 * 1024, autoClose: false })
-    const stream = file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw
+    const stream = handle.createReadStream({ highWaterMark: 16 * 1024, autoClose: false })
+    const decoder = new StringDecoder('utf8')
     let text = ''
     for await (const chunk of stream) {
-      text += (chunk as Buffer).toString('utf8')
-      const end = endOfRecord(text)
-      if (end !== undefined) {
-        raw.destroy()
-        return text.slice(0, end).replace(/^\uFEFF/, '')
+      text += decoder.write(chunk as Buffer)
+      const record = recordIn(text, options, false)
+      if (record !== undefined) {
+        stream.destroy()
+        return record
       }
       if (text.length > longestHeader) {
         throw new PhloError(
           'PHLO_SOURCE_MALFORMED',
           `The header of ${path.basename(file)} does not end within a megabyte`,
-          {
-            location: { file, line: 1 },
-          },
+          { location: { file, line: 1 } },
         )
       }
     }
-    return text.replace(/^\uFEFF/, '')
+    return recordIn(text + decoder.end(), options, true) ?? ''
   } finally {
     await handle.close()
   }
 }
 
-function endOfRecord(text: string): number | undefined {
-  let quoted = false
-  for (let index = 0; index < text.length; index++) {
-    const char = text[index]
-    if (char === '"') quoted = !quoted
-    else if (!quoted && (char === '\n' || char === '\r')) return index
+/** `undefined` while the record may not have ended yet; `whole`: nothing follows the text. */
+function recordIn(given: string, { quote, comment, skipLines }: RecordOptions, whole: boolean): string | undefined {
+  const text = given.replace(/^\uFEFF/, '')
+  let start = 0
+  for (let lines = 0; ; lines++) {
+    if (lines >= skipLines && (comment === undefined || text[start] !== comment)) break
+    const next = afterLine(text, start)
+    if (next === undefined) return whole ? '' : undefined
+    start = next
   }
-  return undefined
+  let quoted = false
+  for (let index = start; index < text.length; index++) {
+    const char = text[index]
+    if (char === quote) quoted = !quoted
+    else if (!quoted && (char === '\n' || char === '\r')) return text.slice(start, index)
+  }
+  return whole ? text.slice(start) : undefined
 }
 
-/** RFC 4180: fields may stand in double quotes, a doubled quote within is one. */
-function splitRecord(text: string, delimiter: string): string[] {
+/** Where the next line begins; `undefined` where that cannot be told yet. */
+function afterLine(text: string, start: number): number | undefined {
+  const end = /\r\n|\n|\r(?=[^])/g
+  end.lastIndex = start
+  const found = end.exec(text)
+  return found ? found.index + found[0].length : undefined
+}
+
+/** RFC 4180: fields may stand in quotes, a doubled quote within is one. */
+function splitRecord(text: string, delimiter: string, quote: string): string[] {
   const fields: string[] = []
   let field = ''
   let quoted = false
   for (let index = 0; index < text.length; index++) {
     const char = text[index] as string
     if (quoted) {
-      if (char !== '"') field += char
-      else if (text[index + 1] === '"') field += text[++index] as string
+      if (char !== quote) field += char
+      else if (text[index + 1] === quote) field += text[++index] as string
       else quoted = false
-    } else if (char === '"' && field === '') quoted = true
+    } else if (char === quote && field === '') quoted = true
     else if (char === delimiter) {
       fields.push(field)
       field = ''

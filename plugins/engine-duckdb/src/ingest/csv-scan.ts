@@ -1,10 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir } from 'node:fs/promises'
-import path from 'node:path'
 import { type FileInput, PhloError, type RowSchema } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import { type CsvHeader, readCsvHeader } from './csv-header.js'
-import { unifyLineEndings } from './line-endings.js'
 import type { SourceType } from './lossless-cast.js'
 import type { Scan } from './scan.js'
 import { checkColumns } from './source-columns.js'
@@ -16,17 +13,18 @@ export async function csvScan(
   schema: RowSchema,
   unexpected: 'freeze' | 'discard_value',
 ): Promise<Scan> {
-  if (input.delimiter !== undefined && input.delimiter.length !== 1) {
-    throw new PhloError(
-      'PHLO_CONFIG_INVALID',
-      `A CSV delimiter is one character, not ${JSON.stringify(input.delimiter)}`,
-    )
+  for (const name of ['delimiter', 'quote', 'escape', 'comment'] as const) {
+    const text = input[name]
+    if (text === undefined || text.length === 1) continue
+    throw new PhloError('PHLO_CONFIG_INVALID', `CSV’s ${name} is one character, not ${JSON.stringify(text)}`)
   }
   const id = randomUUID().replaceAll('-', '')
-  const malformedRows = { errors: `errors_${id}`, scans: `scans_${id}` }
+  const { quote = '"', escape = quote, skipLines = 0 } = input
+  const linesBefore = skipLines + (input.columns ? 0 : 1)
+  const malformedRows = { errors: `errors_${id}`, scans: `scans_${id}`, linesBefore }
   const headers: CsvHeader[] = []
   for (const file of input.paths) {
-    const header = await readCsvHeader(file, schema, input.delimiter)
+    const header = await readCsvHeader(file, schema, input)
     checkColumns(schema, header.columns, sourceName([file]), unexpected)
     headers.push(header)
   }
@@ -49,9 +47,10 @@ export async function csvScan(
       )
       .join(', ')
   const reader = ({ columns, delimiter }: CsvHeader, paths: readonly string[], mode: string) =>
-    `read_csv([${paths.map(literal).join(', ')}], auto_detect = false, header = true, ` +
+    `read_csv([${paths.map(literal).join(', ')}], auto_detect = false, header = ${!input.columns}, skip = ${skipLines}, ` +
+    (input.comment === undefined ? '' : `comment = ${literal(input.comment)}, `) +
     `columns = {${columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ')}}, ` +
-    `delim = ${literal(delimiter)}, quote = '"', escape = '"', allow_quoted_nulls = false, ` +
+    `delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(escape)}, allow_quoted_nulls = false, ` +
     `nullstr = ${input.nullText === undefined ? "''" : `['', ${literal(input.nullText)}]`}, ${mode})`
   return {
     name: sourceName(input.paths),
@@ -70,19 +69,4 @@ export async function csvScan(
     }),
     malformedRows,
   }
-}
-
-/** The same input with copies of its files that have one kind of line ending. */
-export async function withUnifiedLines(
-  input: FileInput,
-  folder: string,
-): Promise<{ input: FileInput; originals: Map<string, string> }> {
-  await mkdir(folder, { recursive: true })
-  const originals = new Map<string, string>()
-  for (const [index, file] of input.paths.entries()) {
-    const copy = path.join(folder, `${index}-${path.basename(file).replace(/\.gz$/, '')}`)
-    await unifyLineEndings(file, copy)
-    originals.set(copy, file)
-  }
-  return { input: { ...input, paths: [...originals.keys()] }, originals }
 }

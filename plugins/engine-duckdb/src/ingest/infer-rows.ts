@@ -11,7 +11,7 @@ import { jsonReader, jsonScan } from './json-scan.js'
 import { losslessCast } from './lossless-cast.js'
 import { parquetScan } from './parquet-scan.js'
 import type { Scan } from './scan.js'
-import { asSourceError, checkFiles } from './source-files.js'
+import { asSourceError } from './source-files.js'
 
 /** A type that a text may have, with what its texts look like beside being castable. */
 interface Candidate {
@@ -50,7 +50,6 @@ interface Guess {
  * that loses nothing, and NULL allowed where there is one. Throws what reading the files throws.
  */
 export async function inferRows(connection: Connection, input: FileInput): Promise<RowSchema> {
-  await checkFiles(input.paths)
   try {
     const names = await columnNames(connection, input)
     const untyped: RowSchema = { columns: names.map((name) => textColumn(name)) }
@@ -68,9 +67,7 @@ function textColumn(name: string): ColumnSchema {
 async function columnNames(connection: Connection, input: FileInput): Promise<string[]> {
   switch (input.format) {
     case 'csv': {
-      const headers = await Promise.all(
-        input.paths.map((file) => readCsvHeader(file, { columns: [] }, input.delimiter)),
-      )
+      const headers = await Promise.all(input.paths.map((file) => readCsvHeader(file, { columns: [] }, input)))
       return [...new Set(headers.flatMap(({ columns }) => columns))]
     }
     case 'parquet': {

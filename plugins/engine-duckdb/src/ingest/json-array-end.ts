@@ -1,8 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
 import { PhloError } from '@phlo/ports'
 
 /** Bytes of whitespace that an array's end may be followed by. */
@@ -14,15 +12,11 @@ const tail = 65_536
  */
 export async function requireArrayEnd(file: string): Promise<void> {
   let last = ''
-  const zipped = file.endsWith('.gz')
-  // Of a plain file the end is enough.
-  const source = createReadStream(file, { start: zipped ? 0 : Math.max(0, (await stat(file)).size - tail) })
-  await pipeline(zipped ? source.pipe(createGunzip()) : source, async (chunks: AsyncIterable<Buffer>) => {
-    for await (const chunk of chunks) {
-      const end = lastCharacter(chunk)
-      if (end !== undefined) last = end
-    }
-  })
+  const start = Math.max(0, (await stat(file)).size - tail)
+  for await (const chunk of createReadStream(file, { start })) {
+    const end = lastCharacter(chunk as Buffer)
+    if (end !== undefined) last = end
+  }
   if (last === ']') return
   throw new PhloError(
     'PHLO_SOURCE_MALFORMED',

@@ -1,9 +1,7 @@
 import { createReadStream, createWriteStream } from 'node:fs'
 import { Transform, type TransformCallback } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createGunzip } from 'node:zlib'
 
-const quote = 0x22
 const lineFeed = 0x0a
 const carriageReturn = 0x0d
 
@@ -11,16 +9,19 @@ const carriageReturn = 0x0d
  * Writes a copy of a CSV file in which every record ends with a line feed. DuckDB's reader, strict as it must be to find
  * malformed rows, refuses files that mix line endings, which honest exports do. Line breaks within quotes stay.
  */
-export async function unifyLineEndings(from: string, to: string): Promise<void> {
-  const source = createReadStream(from)
-  const target = createWriteStream(to)
-  if (from.endsWith('.gz')) await pipeline(source, createGunzip(), new LineFeeds(), target)
-  else await pipeline(source, new LineFeeds(), target)
+export async function unifyLineEndings(from: string, to: string, quote = '"'): Promise<void> {
+  await pipeline(createReadStream(from), new LineFeeds(quote), createWriteStream(to))
 }
 
 class LineFeeds extends Transform {
+  private readonly quote: number
   private quoted = false
   private afterReturn = false
+
+  constructor(quote: string) {
+    super()
+    this.quote = quote.charCodeAt(0)
+  }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
     const out = Buffer.allocUnsafe(chunk.length)
@@ -28,7 +29,7 @@ class LineFeeds extends Transform {
     for (const byte of chunk) {
       const followsReturn = this.afterReturn
       this.afterReturn = false
-      if (byte === quote) this.quoted = !this.quoted
+      if (byte === this.quote) this.quoted = !this.quoted
       if (!this.quoted && byte === carriageReturn) {
         this.afterReturn = true
         out[size++] = lineFeed

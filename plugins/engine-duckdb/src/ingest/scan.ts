@@ -21,5 +21,10 @@ export interface Scan {
   readonly rows?: number
   readonly files: readonly PositionedScan[]
   /** Name of DuckDB's table of rows that are no rows at all (CSV), filled when the rows are read. */
-  readonly malformedRows?: { readonly errors: string; readonly scans: string }
+  readonly malformedRows?: {
+    readonly errors: string
+    readonly scans: string
+    /** Lines of each file that come before its first row. */
+    readonly linesBefore: number
+  }
 }

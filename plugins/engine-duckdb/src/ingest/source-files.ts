@@ -2,8 +2,7 @@ import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { createGunzip } from 'node:zlib'
-import { errorMessage, type FileInput, hasSystemCode, isPhloError, PhloError } from '@phlo/ports'
+import { errorMessage, type FileInput, isPhloError, PhloError } from '@phlo/ports'
 
 /** Throws PHLO_SOURCE_NOT_FOUND and PHLO_SOURCE_EMPTY, naming the file. */
 export async function checkFiles(paths: readonly string[]): Promise<void> {
@@ -31,8 +30,7 @@ const malformedMessage =
 export async function asSourceError(error: unknown, input: Pick<FileInput, 'paths' | 'format'>): Promise<unknown> {
   if (isPhloError(error) && error.code !== 'PHLO_ENGINE_FAILED') return error
   const message = errorMessage(error)
-  const badArchive = hasSystemCode(error, 'Z_DATA_ERROR', 'Z_BUF_ERROR')
-  if (!badArchive && !malformedMessage.test(message)) return error
+  if (!malformedMessage.test(message)) return error
   const { paths } = input
   const file = paths.find((candidate) => message.includes(candidate)) ?? (paths.length === 1 ? paths[0] : undefined)
   const told = /line:? (\d+)/i.exec(message)
@@ -60,7 +58,7 @@ export async function asSourceError(error: unknown, input: Pick<FileInput, 'path
 /** DuckDB counts records of JSON lines, from 1; blank lines are none. */
 async function lineOfRecord(file: string, record: number): Promise<number | undefined> {
   const raw = createReadStream(file)
-  const lines = createInterface({ input: file.endsWith('.gz') ? raw.pipe(createGunzip()) : raw, crlfDelay: Infinity })
+  const lines = createInterface({ input: raw, crlfDelay: Infinity })
   let line = 0
   let records = 0
   try {
@@ -68,8 +66,6 @@ async function lineOfRecord(file: string, record: number): Promise<number | unde
       line++
       if (text.trim() !== '' && ++records === record) return line
     }
-  } catch {
-    // A damaged archive has no lines to tell of.
   } finally {
     raw.destroy()
   }

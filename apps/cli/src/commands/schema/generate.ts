@@ -4,7 +4,6 @@ import type { AssetGraph } from '@phlo/core'
 import { currentSchema } from '@phlo/iceberg'
 import {
   CatalogPort,
-  type FileInput,
   formatIdentifier,
   hasSystemCode,
   type IcebergType,
@@ -85,7 +84,7 @@ async function fromSample({ composition, project }: Workspace, given: string, si
   const files = composition.all(SourcePort).find(({ kind }) => kind === 'files')
   if (!files) throw new PhloError('PHLO_PORT_MISSING', 'No plugin of the profile reads files')
   const { inputs } = await files.read({ path: given }, { projectDir: project.dir, signal })
-  const [first, ...others] = inputs.filter((input): input is FileInput => input.type === 'files')
+  const [first, ...others] = inputs
   if (!first || others.length > 0)
     throw new PhloError('PHLO_CONFIG_INVALID', `--sample ${given} finds files of several formats`)
   return {
