@@ -57,6 +57,7 @@ import {
   rejectedSql,
 } from './ingest/quarantine.js'
 import { type Deletions, RowPlan } from './ingest/row-plan.js'
+import { type Ahead, searchAhead } from './ingest/search-ahead.js'
 import { writeRows } from './ingest/rows-file.js'
 import type { WrittenRows } from './ingest/rows-writer.js'
 import type { Scan } from './ingest/scan.js'
@@ -125,6 +126,7 @@ async function readableFiles(input: SourceInput, folder: string, signal: AbortSi
 class Ingestion {
   private readonly request: IngestRequest
   private readonly connection: Connection
+  private readonly host: DuckDbHost
   private readonly store: ObjectStore
   private readonly catalog: Catalog
   private readonly folder: string
@@ -150,6 +152,7 @@ class Ingestion {
   ) {
     this.request = request
     this.connection = connection
+    this.host = host
     this.store = store
     this.catalog = catalog
     this.folder = path.join(stagingRoot, randomUUID())
@@ -166,6 +169,7 @@ class Ingestion {
     try {
       return await onNewestLayout(() => this.attempt())
     } finally {
+      await this.endSearch()
       await this.writer.clean()
     }
   }
@@ -173,10 +177,14 @@ class Ingestion {
   /** The table's columns when the ingestion began; none of a table that was not there. */
   private firstSeen: { readonly fields: readonly NestedField[] | undefined } | undefined
 
+  /** What is found of the rows that are replaced, while new ones are written. */
+  private ahead: { readonly connection: Connection; readonly found: Promise<Ahead | undefined> } | undefined
+
   private async attempt(): Promise<IngestResult> {
     const { request, connection } = this
     const stored: DataFile[] = []
     try {
+      await this.endSearch()
       await connection.run(createRejectsTable(this.rejects))
       const table = await openTable(this.store, this.catalog, request.target, request.ref, {
         rows: this.rows,
@@ -244,6 +252,7 @@ class Ingestion {
 
   private async takeScan(table: OpenTable, scan: Scan): Promise<Taken> {
     const plan = this.plan(scan)
+    if (plan.direct) await this.beginSearch(table, plan)
     let read = scan.rows
     const files = await this.writer.write(
       this.connection,
@@ -260,6 +269,29 @@ class Ingestion {
     const valid = files.reduce((sum, { file }) => sum + file.recordCount, 0)
     if (scan.guard !== undefined && valid < read && (await this.hasOtherShapes(scan))) throw new OtherShapes()
     return { files, ...(await this.account(scan, plan, read, valid)) }
+  }
+
+  /** Where new rows' keys are read at little cost and nothing but a key decides, what they replace is known that early. */
+  private async beginSearch({ existing, transaction }: OpenTable, plan: RowPlan): Promise<void> {
+    const { request, store, writer } = this
+    const { strategy, inputs } = request
+    if (!existing || strategy.kind !== 'merge' || inputs.length !== 1) return
+    if (strategy.keep !== 'hash' && strategy.orderBy !== undefined) return
+    await this.endSearch()
+    const connection = await this.host.open(request.signal)
+    const { metadata } = transaction
+    const found = searchAhead({ connection, store, writer, existing, metadata, key: strategy.key }, plan.validSelect())
+    // What is wrong shows when it is done again, in its turn.
+    this.ahead = { connection, found: found.catch(() => undefined) }
+  }
+
+  private async endSearch(): Promise<void> {
+    const { ahead } = this
+    this.ahead = undefined
+    if (!ahead) return
+    ahead.connection.raw.interrupt()
+    await ahead.found
+    ahead.connection.close()
   }
 
   private plan(scan: Scan): RowPlan {
@@ -349,7 +381,9 @@ class Ingestion {
     const { strategy } = request
     if (strategy.kind === 'append' || strategy.kind === 'overwrite')
       return { files, change: { add: [], ...this.replacement(table.transaction.metadata) }, duplicates: 0 }
+    const ahead = await this.ahead?.found
     const meeting: Meeting = {
+      ahead: ahead?.rows === rowsIn(files) ? ahead : undefined,
       connection,
       store,
       writer,

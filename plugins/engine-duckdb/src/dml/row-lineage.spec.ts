@@ -96,3 +96,28 @@ it.each([
     expect(await lake.rows('SELECT s FROM bronze.t WHERE id IN (3, 8) ORDER BY id')).toEqual([{ s: 'y' }, { s: 'new' }])
   },
 )
+
+it('rows that are searched for while those that replace them are written keep their ids', async () => {
+  await lake.execute(
+    `CREATE TABLE bronze.t WITH ('format-version' = 3, 'write.merge.mode' = 'merge-on-read')
+     AS SELECT range::BIGINT AS id, 'x' AS s FROM range(4)`,
+  )
+  const first = (await lineage('bronze.t')) as [number, number, number][]
+  const file = `${lake.folder}/rows.parquet`
+  await host.connect((connection) =>
+    connection.run(`COPY (FROM (VALUES (1::BIGINT, 'y'), (3, 'y'), (8, 'new')) v(id, s)) TO '${file}'`),
+  )
+  await lake.ingest(z.object({ id: z.int().nullable(), s: z.string().nullable() }), {
+    inputs: [{ type: 'files', format: 'parquet', paths: [file] }],
+    strategy: { kind: 'merge', key: ['id'], keep: 'last' },
+  })
+  const found = (await lineage('bronze.t')) as [number, number, number][]
+  expect(found.slice(0, 4).map(([id, row]) => [id, row])).toEqual(first.map(([id, row]) => [id, row]))
+  expect(found.map(([id, , changed]) => [id, changed])).toEqual([
+    [0, 1],
+    [1, 2],
+    [2, 1],
+    [3, 2],
+    [8, 2],
+  ])
+})

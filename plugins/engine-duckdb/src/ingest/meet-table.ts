@@ -7,6 +7,7 @@ import type { StagedFile } from '../tables/copied-files.js'
 import { isPartitioned } from '../tables/distribution.js'
 import type { ParquetWriter } from '../tables/parquet-writer.js'
 import { storeFiles } from '../tables/stored-files.js'
+import type { Ahead } from './search-ahead.js'
 import { applyEvents } from './change-events.js'
 import { type Remaining, rowsIn, withoutHeld } from './held-rows.js'
 import { historyRows } from './history-rows.js'
@@ -20,6 +21,8 @@ export interface Meeting {
   readonly table: OpenTable
   readonly request: IngestRequest
   readonly now: Date
+  /** What was found of the rows that are replaced, where it was searched for while the new ones were written. */
+  readonly ahead?: Ahead | undefined
   /** The valid rows once more, of each key the one to keep. */
   readonly deduplicate: (how: Deduplication) => Promise<readonly StagedFile[]>
   /** Deletes files that were stored and that nobody knows of. */
@@ -51,7 +54,8 @@ export async function meetByKey(
   const { existing, transaction } = table
   const { metadata } = transaction
   const { key } = strategy
-  const given = await oneEach(meeting, strategy, valid)
+  const { ahead } = meeting
+  const given = ahead ? { files: valid, keys: ahead.keys } : await oneEach(meeting, strategy, valid)
   const mergedBy = key.flatMap((column) => findField(currentSchema(metadata), column)?.id ?? [])
   const duplicates = rowsIn(valid) - rowsIn(given.files)
   const base = { connection, store, writer, metadata, key }
@@ -87,7 +91,9 @@ export async function meetByKey(
   const stored = lineageFields(metadata).length === 0 ? storeFiles(store, metadata, files) : undefined
   stored?.catch(() => undefined)
   const identity = strategy.keep === 'hash' ? 'kept-by-one' : 'kept'
-  const replaced = await replaceRows(merge, files, { keys, ranges: files, identity }).catch(async (error: unknown) => {
+  const found = ahead && { connection: ahead.connection }
+  const replacement = { keys, ranges: files, identity, leaving: ahead?.leaving } as const
+  const replaced = await replaceRows({ ...merge, ...found }, files, replacement).catch(async (error: unknown) => {
     // Nobody knows of them yet.
     await meeting.forget((await stored?.catch(() => undefined)) ?? [])
     throw error

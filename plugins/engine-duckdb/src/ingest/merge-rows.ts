@@ -38,6 +38,17 @@ interface Replacement {
   readonly ranges: readonly StagedFile[]
   /** Whether a row that replaces another is the same one, changed; `kept-by-one` where several new ones may have its key. */
   readonly identity: 'kept' | 'kept-by-one' | 'new'
+  /** The rows that leave, where they are found already. */
+  readonly leaving?: Leaving | undefined
+}
+
+/** The table's rows that have keys of new ones. */
+export interface Leaving {
+  readonly target: TargetRows
+  /** The temporary table of their places; `undefined` when no file of the table can have any. */
+  readonly places: string | undefined
+  /** Which rows were looked at. */
+  readonly filter: Expression
 }
 
 /** What becomes of rows that are written, and of those that they replace. */
@@ -55,28 +66,43 @@ interface ReplacedRows {
 export async function replaceRows(
   merge: MergeInto,
   written: readonly StagedFile[],
-  { keys, ranges, identity }: Replacement,
+  { keys, ranges, identity, leaving }: Replacement,
 ): Promise<ReplacedRows> {
   const { connection, store, writer, existing, metadata, key } = merge
-  const filter = keyFilter(existing.metadata, metadata, key, ranges)
-  const isolation = isolationLevel(metadata, 'merge')
-  const target = new TargetRows(connection, store, metadata, existing.identifier)
-  await target.plan(filter, existing.metadata)
-  if (target.tasks.length === 0) return { files: written, change: { add: [], validation: { isolation, filter } } }
-  const leaving = `leaving_${randomUUID().replaceAll('-', '')}`
   const lineage = identity !== 'new' && lineageFields(metadata).length > 0
-  const kept = lineage ? ['_row_id', ...key.map(identifier)] : []
-  await connection.run(
-    `CREATE TEMP TABLE ${leaving} AS ${placesOf(await target.select({ lineage }), kept)} ` +
-      `SEMI JOIN ${keys} USING (${key.map(identifier).join(', ')})`,
-  )
-  const files = lineage ? await withRowIds(merge, written, leaving, identity === 'kept-by-one') : written
+  const { target, places, filter } =
+    leaving ?? (await findLeaving(merge, keys, keyFilter(existing.metadata, metadata, key, ranges), lineage))
+  const isolation = isolationLevel(metadata, 'merge')
+  if (places === undefined) return { files: written, change: { add: [], validation: { isolation, filter } } }
+  const files = lineage ? await withRowIds(merge, written, places, identity === 'kept-by-one') : written
   const { add, removePaths, referencedPaths } = await new RowChangeWriter(connection, store, writer, metadata).write(
     target,
-    { leaving: `SELECT ${taskColumn}, ${positionColumn} FROM ${leaving}` },
+    { leaving: `SELECT ${taskColumn}, ${positionColumn} FROM ${places}` },
     'merge',
   )
   return { files, change: { add, removePaths, validation: { isolation, filter, referencedPaths } } }
+}
+
+/**
+ * Finds the rows with the keys of a temporary table among those within the filter; with their ids and keys when they are
+ * to be handed on.
+ */
+export async function findLeaving(
+  { connection, store, existing, metadata, key }: MergeInto,
+  keys: string,
+  filter: Expression,
+  withIds: boolean,
+): Promise<Leaving> {
+  const target = new TargetRows(connection, store, metadata, existing.identifier)
+  await target.plan(filter, existing.metadata)
+  if (target.tasks.length === 0) return { target, places: undefined, filter }
+  const places = `leaving_${randomUUID().replaceAll('-', '')}`
+  const kept = withIds ? ['_row_id', ...key.map(identifier)] : []
+  await connection.run(
+    `CREATE TEMP TABLE ${places} AS ${placesOf(await target.select({ lineage: withIds }), kept)} ` +
+      `SEMI JOIN ${keys} USING (${key.map(identifier).join(', ')})`,
+  )
+  return { target, places, filter }
 }
 
 /**
@@ -112,10 +138,13 @@ export async function collectKeys(
   written: readonly StagedFile[],
   key: readonly string[],
 ): Promise<string> {
+  return keysOf(connection, stagedRows(written), key)
+}
+
+/** As {@link collectKeys}, of whatever can stand behind FROM. */
+export async function keysOf(connection: Connection, from: string, key: readonly string[]): Promise<string> {
   const keys = `keys_${randomUUID().replaceAll('-', '')}`
-  await connection.run(
-    `CREATE TEMP TABLE ${keys} AS SELECT ${key.map(identifier).join(', ')} FROM ${stagedRows(written)}`,
-  )
+  await connection.run(`CREATE TEMP TABLE ${keys} AS SELECT ${key.map(identifier).join(', ')} FROM ${from}`)
   return keys
 }
 
@@ -127,12 +156,31 @@ export async function hasRepeatedKeys(
   key: readonly string[],
   metadata: TableMetadata,
 ): Promise<boolean> {
-  const range = key.length === 1 ? integerRange(written, key[0] as string, metadata) : undefined
+  const [column] = key as [string]
+  const limits = key.length === 1 ? boundsOf(written, column, metadata) : undefined
   const rows = written.reduce((sum, { file }) => sum + file.recordCount, 0)
+  return isRepeated(connection, keys, rows, key.length === 1 ? integerRange(column, metadata, limits ?? []) : undefined)
+}
+
+/** Whole numbers that all values of a key's one column lie between. */
+export interface IntegerRange {
+  readonly column: string
+  readonly low: number
+  readonly high: number
+  readonly type: 'INTEGER' | 'BIGINT'
+}
+
+/** Does a key occur in several of so many `rows`? */
+export async function isRepeated(
+  connection: Connection,
+  keys: string,
+  rows: number,
+  range: IntegerRange | undefined,
+): Promise<boolean> {
   if (range && range.high - range.low < mostBits && range.high - range.low < rows * bitsPerRow) {
     // A bit for each number takes a fifth of the time of a hash table.
     const [low, high] = [range.low, range.high].map((limit) => `${limit}::${range.type}`)
-    const distinct = `bit_count(bitstring_agg(${identifier(key[0] as string)}, ${low}, ${high}))`
+    const distinct = `bit_count(bitstring_agg(${identifier(range.column)}, ${low}, ${high}))`
     const found = await connection.one(`SELECT ${distinct} AS keys FROM ${keys}`)
     return Number(found['keys']) < rows
   }
@@ -143,22 +191,38 @@ export async function hasRepeatedKeys(
 const mostBits = 2 ** 27
 const bitsPerRow = 128
 
-/** Between which numbers all of a column's are, as far as the files' statistics tell. */
-function integerRange(
+/** Between which numbers all of a column's are, by limits of which each may be missing. */
+export function integerRange(
+  column: string,
+  metadata: TableMetadata,
+  limits: readonly (string | undefined)[],
+): IntegerRange | undefined {
+  const type = findField(currentSchema(metadata), column)?.type
+  if (type !== 'int' && type !== 'long') return undefined
+  const numbers = limits.map((limit) => (limit === undefined ? NaN : Number(limit)))
+  if (numbers.length === 0 || !numbers.every(Number.isSafeInteger)) return undefined
+  return {
+    column,
+    low: Math.min(...numbers),
+    high: Math.max(...numbers),
+    type: type === 'int' ? 'INTEGER' : 'BIGINT',
+  }
+}
+
+/** The bounds of a column in each file, as text; none of one whose type has none. */
+function boundsOf(
   written: readonly StagedFile[],
   column: string,
   metadata: TableMetadata,
-): { readonly low: number; readonly high: number; readonly type: 'INTEGER' | 'BIGINT' } | undefined {
+): readonly (string | undefined)[] {
   const field = findField(currentSchema(metadata), column)
-  if (field?.type !== 'int' && field?.type !== 'long') return undefined
+  if (!field || typeof field.type !== 'string') return []
   const type = parsePrimitive(field.type)
-  const limits = written.flatMap(({ file }) =>
+  return written.flatMap(({ file }) =>
     [file.lowerBounds?.get(field.id), file.upperBounds?.get(field.id)].map((bound) =>
-      bound === undefined ? NaN : Number(decodeValue(type, bound)),
+      bound === undefined ? undefined : formatValue(type, decodeValue(type, bound)),
     ),
   )
-  if (limits.length === 0 || !limits.every(Number.isSafeInteger)) return undefined
-  return { low: Math.min(...limits), high: Math.max(...limits), type: field.type === 'int' ? 'INTEGER' : 'BIGINT' }
 }
 
 /** SQL of the rows of files that are written but not stored yet. */
@@ -173,16 +237,28 @@ export function keyFilter(
   key: readonly string[],
   written: readonly StagedFile[],
 ): Expression {
+  return rangesFilter(existing, metadata, key, (column) => {
+    const bounds = boundsOf(written, column, metadata)
+    return written.map((_, index) => [bounds[2 * index], bounds[2 * index + 1]])
+  })
+}
+
+/** A lower and an upper limit, as text. */
+export type Limits = readonly [low: string | undefined, high: string | undefined]
+
+/** Rows whose values of each of the key's columns lie within one of the column's ranges. */
+export function rangesFilter(
+  existing: TableMetadata,
+  metadata: TableMetadata,
+  key: readonly string[],
+  rangesOf: (column: string) => readonly Limits[],
+): Expression {
   let filter: Expression = { op: 'true' }
   for (const column of key) {
     const stored = findField(currentSchema(existing), column)?.type
-    const field = findField(currentSchema(metadata), column)
-    if (!field || typeof field.type !== 'string' || typeof stored !== 'string') continue
-    const type = parsePrimitive(field.type)
-    const ranges = written.map(({ file }): Expression => {
-      const limits = [file.lowerBounds?.get(field.id), file.upperBounds?.get(field.id)].map(
-        (bound) => bound && formatValue(type, decodeValue(type, bound)),
-      )
+    const type = findField(currentSchema(metadata), column)?.type
+    if (typeof type !== 'string' || typeof stored !== 'string') continue
+    const ranges = rangesOf(column).map((limits): Expression => {
       const [low, high] = limits
       // A column that is being widened may have new values that the stored type has not.
       const usable = limits.every(

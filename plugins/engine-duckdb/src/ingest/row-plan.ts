@@ -78,7 +78,7 @@ export class RowPlan {
   }
 
   /** No value needs a cast, and the rows need no counting: then filters may go down into the file's reader. */
-  private get direct(): boolean {
+  get direct(): boolean {
     return this.scan.rows !== undefined && this.columns.every(({ identity }) => identity)
   }
 
