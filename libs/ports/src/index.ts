@@ -32,6 +32,7 @@ export {
   type PutCondition,
   type StoredObject,
 } from './object-store.js'
+export type { Rendezvous, RendezvousPeer, RendezvousService } from './rendezvous.js'
 export type { RequestSigner, StorageGrant, StoreRequest } from './storage-grant.js'
 export type {
   BlobMetadata,

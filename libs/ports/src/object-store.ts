@@ -1,4 +1,5 @@
 import { definePort } from './port.js'
+import type { Rendezvous } from './rendezvous.js'
 import type { StorageGrant } from './storage-grant.js'
 
 /** What a store knows of an object without its bytes. */
@@ -44,6 +45,9 @@ export interface ObjectStoreSupports {
  */
 export interface ObjectStore {
   readonly supports: ObjectStoreSupports
+
+  /** Of the processes here that have this store open, where they can find each other. */
+  readonly rendezvous?: Rendezvous
 
   /**
    * The object, or `undefined` when there is none. With `range`, only those bytes. `immutable` says that the object never

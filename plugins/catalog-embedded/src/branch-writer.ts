@@ -1,39 +1,29 @@
-import { noRef } from '@phlo/catalog'
-import { isPhloError, PhloError, type ReflogAction } from '@phlo/ports'
+import { isPhloError, type ObjectStore, PhloError } from '@phlo/ports'
+import { type Advance, type Edit, editJob, type Job } from './commit-jobs.js'
+import type { CommitMaker } from './commit-maker.js'
 import type { CommitObject } from './commit-object.js'
+import { CommitSharing, readBranch } from './commit-sharing.js'
 import type { CommitStore, StagedCommit } from './commit-store.js'
-import type { RefMove, RefStore, StoredRef } from './ref-store.js'
+import { newEntryId, type RefMove, type RefStore, type StoredRef } from './ref-store.js'
+import type { Tree } from './tree.js'
 
 /** How often commits are put on top of others before they give up. */
 const mostAttempts = 100
 
-/** So many commits of one process at most go with one move of the branch. */
+/** So many commits at most go with one move of the branch. */
 const mostTogether = 64
-
-/** What a change makes of the branch's head. */
-export interface Advance<T> {
-  /** Where the branch goes: a new commit, or one that is there already. Without it the branch stays. */
-  readonly to?: StagedCommit | CommitObject
-  readonly action: ReflogAction
-  readonly message: string
-  readonly author: string
-  /** Objects that must be durable before anybody sees the commit. */
-  readonly files?: readonly Promise<void>[]
-  readonly result: T
-}
-
-type Work = (head: CommitObject, ref: StoredRef) => Promise<Advance<unknown>>
-
-interface Job {
-  readonly work: Work
-  readonly resolve: (result: unknown) => void
-  readonly reject: (error: unknown) => void
-}
 
 /** A job's commit within a batch, and what came of it. */
 interface Step {
   readonly job: Job
   readonly advance: Advance<unknown>
+}
+
+interface Parts {
+  readonly commits: CommitStore
+  readonly refs: RefStore
+  readonly tree: Tree
+  readonly maker: CommitMaker
 }
 
 /**
@@ -42,13 +32,13 @@ interface Step {
  * makes them visible. So many writers cost hardly more than one.
  */
 export class BranchWriter {
-  private readonly commits: CommitStore
-  private readonly refs: RefStore
+  private readonly parts: Parts
+  private readonly sharing: CommitSharing
   private readonly queues = new Map<string, Job[]>()
 
-  constructor(commits: CommitStore, refs: RefStore) {
-    this.commits = commits
-    this.refs = refs
+  constructor(store: ObjectStore, parts: Parts) {
+    this.parts = parts
+    this.sharing = new CommitSharing(parts, store.rendezvous, (name, job) => this.enqueue(name, job))
   }
 
   /**
@@ -57,23 +47,43 @@ export class BranchWriter {
    */
   async advance<T>(name: string, work: (head: CommitObject, ref: StoredRef) => Promise<Advance<T>>): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const job: Job = { work, resolve: resolve as (result: unknown) => void, reject }
-      const queue = this.queues.get(name)
-      if (queue) {
-        queue.push(job)
-        return
-      }
-      const own = [job]
-      this.queues.set(name, own)
-      void this.drain(name, own)
+      this.enqueue(name, { id: newEntryId(), work, resolve: resolve as (result: unknown) => void, reject })
     })
+  }
+
+  /** As {@link advance}, for a commit of edits; of a protected branch it throws PHLO_REF_PROTECTED. */
+  async edit<T>(name: string, edit: (head: CommitObject, ref: StoredRef) => Promise<Edit<T>>): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const id = newEntryId()
+      this.enqueue(name, {
+        id,
+        ...editJob(name, this.parts.maker, edit),
+        resolve: resolve as (result: unknown) => void,
+        reject,
+      })
+    })
+  }
+
+  close(): void {
+    this.sharing.close()
+  }
+
+  private enqueue(name: string, job: Job): void {
+    const queue = this.queues.get(name)
+    if (queue) {
+      queue.push(job)
+      return
+    }
+    const own = [job]
+    this.queues.set(name, own)
+    void this.drain(name, own)
   }
 
   private async drain(name: string, queue: Job[]): Promise<void> {
     while (queue.length > 0) {
       const batch = queue.splice(0, mostTogether)
       try {
-        await this.together(name, batch)
+        await this.together(name, await this.sharing.handOver(name, batch))
       } catch (error) {
         for (const { reject } of batch) reject(error)
       }
@@ -85,22 +95,20 @@ export class BranchWriter {
   private async together(name: string, batch: readonly Job[]): Promise<void> {
     let jobs = batch
     for (let attempt = 0; jobs.length > 0; attempt++) {
-      const ref = await this.refs.get(name)
-      if (!ref) throw noRef(name)
-      if (ref.type !== 'branch') throw new PhloError('PHLO_REF_INVALID', `${name} is a tag, and tags do not move`)
-      const { steps, head } = await this.stage(ref, jobs)
+      const ref = await readBranch(this.parts.refs, name)
+      const { steps, head } = await this.stage(ref, await this.undone(ref, jobs))
       const remaining = await this.store(steps)
       if (remaining) {
         // A metadata file could not be stored: that job has failed, and those on top of it are done again.
         jobs = remaining
         continue
       }
-      const moves = steps.filter(({ advance }) => advance.to).map(({ advance }) => refMove(advance))
+      const moves = steps.filter(({ advance }) => advance.to).map(refMove)
       try {
         const [first, ...others] = moves
         if (first) {
           const next = { type: ref.type, commit: head.id, protected: ref.protected, deleted: false }
-          await this.refs.change(name, ref, next, [first, ...others])
+          await this.parts.refs.change(name, ref, next, [first, ...others])
         }
         for (const { job, advance } of steps) job.resolve(advance.result)
         return
@@ -114,9 +122,23 @@ export class BranchWriter {
           )
         }
       }
-      jobs = steps.map(({ job }) => job)
-      await pause(attempt)
+      jobs = await this.afterLoss(
+        name,
+        steps.map(({ job }) => job),
+        attempt,
+      )
     }
+  }
+
+  /** The jobs that nobody else has done. */
+  private async undone(ref: StoredRef, jobs: readonly Job[]): Promise<readonly Job[]> {
+    const left: Job[] = []
+    for (const job of jobs) {
+      const entry = job.asked && (await this.parts.refs.entryAfter(ref, job.id, job.asked.after))
+      if (entry?.to === undefined) left.push(job)
+      else job.resolve(job.asked?.result(entry.to))
+    }
+    return left
   }
 
   /** The jobs' commits on top of each other; a job that fails has no part in it. */
@@ -124,7 +146,7 @@ export class BranchWriter {
     ref: StoredRef,
     jobs: readonly Job[],
   ): Promise<{ readonly steps: readonly Step[]; readonly head: CommitObject }> {
-    let head = await this.commits.get(ref.commit)
+    let head = await this.parts.commits.get(ref.commit)
     const steps: Step[] = []
     for (const job of jobs) {
       try {
@@ -154,14 +176,25 @@ export class BranchWriter {
       return []
     })
   }
+
+  /** Somebody else was first: lets them do the jobs from now on, or leads them. Gives the jobs that are left. */
+  private async afterLoss(name: string, jobs: readonly Job[], attempt: number): Promise<readonly Job[]> {
+    if (jobs.some(({ edit }) => edit)) {
+      if (this.sharing.leads(name)) return jobs
+      const left = await this.sharing.handOver(name, jobs)
+      if (left.length < jobs.length || (await this.sharing.takeOver(name))) return left
+    }
+    await pause(attempt)
+    return jobs
+  }
 }
 
 function commitOf(to: StagedCommit | CommitObject): CommitObject {
   return 'put' in to ? to.commit : to
 }
 
-function refMove({ to, action, message, author }: Advance<unknown>): RefMove {
-  return { action, message, author, ...(to && { to: commitOf(to).id }) }
+function refMove({ job: { id }, advance: { to, action, message, author } }: Step): RefMove {
+  return { id, action, message, author, ...(to && { to: commitOf(to).id }) }
 }
 
 /** Waits a little longer after every loss, at random, so that writers stop meeting each other. */

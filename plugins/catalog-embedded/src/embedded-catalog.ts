@@ -6,7 +6,6 @@ import {
   newLocation,
   namespaceKey,
   parseKey,
-  refProtected,
   tableKey,
   tablesPrefix,
   TableRebases,
@@ -37,16 +36,17 @@ import {
   type VersionedCatalog,
 } from '@phlo/ports'
 import { BranchWriter } from './branch-writer.js'
+import type { Edit } from './commit-jobs.js'
 import { CommitMaker } from './commit-maker.js'
 import type { CommitObject } from './commit-object.js'
-import { CommitStore, isCommitId, type StagedCommit } from './commit-store.js'
+import { CommitStore, isCommitId } from './commit-store.js'
 import { History } from './history.js'
 import { Merging } from './merging.js'
 import { refInfo, RefChanges } from './ref-changes.js'
 import { RefList } from './ref-list.js'
 import { RefStore, unknownAuthor } from './ref-store.js'
 import { Retained } from './retained.js'
-import { treeState } from './tree-state.js'
+import { treeState, WatchedState } from './tree-state.js'
 import { Tree } from './tree.js'
 
 /** Where the catalog's own objects are in the store. */
@@ -90,9 +90,10 @@ export class EmbeddedCatalog implements VersionedCatalog {
     this.files = new MetadataFiles(store)
     this.history = new History(this.commits, this.refs, this.tree)
     this.maker = new CommitMaker(this.commits, this.tree)
-    this.writer = new BranchWriter(this.commits, this.refs)
     this.changes = new RefChanges(this.refs, this.history)
-    const { commits, refs, tree, history, maker, writer } = this
+    const { commits, refs, tree, history, maker } = this
+    this.writer = new BranchWriter(store, { commits, refs, tree, maker })
+    const { writer } = this
     this.retained = new Retained(store, commits, refs, tree, history)
     const parts = { commits, refs, tree, history, maker, writer }
     this.merging = new Merging(parts, () => new TableRebases(store, this.files))
@@ -156,17 +157,16 @@ export class EmbeddedCatalog implements VersionedCatalog {
   }
 
   async commit(changes: readonly CatalogChange[], options: CommitOptions): Promise<CommitResult> {
-    const { ref: name = mainBranch, message, author = unknownAuthor } = options
+    const { ref: name = mainBranch } = options
     const context: ChangeContext = { store: this.store, files: this.files, written: new Map() }
     if (isCommitId(name)) {
-      const { to, files, result } = await this.apply(changes, await this.history.resolve(name), context, options)
+      const head = await this.history.resolve(name)
+      const { edits, words, files, result } = await this.edit(changes, head, context, options)
+      const to = await this.maker.edited([head], edits, words)
       await Promise.all([to.put(), ...files])
-      return result
+      return result(to.commit.id)
     }
-    return this.writer.advance(name, async (head, ref) => {
-      if (ref.protected) throw refProtected(name, 'it changes by merge only')
-      return { action: 'commit', message, author, ...(await this.apply(changes, head, context, options)) }
-    })
+    return this.writer.edit(name, (head) => this.edit(changes, head, context, options))
   }
 
   newTableLocation(identifier: TableIdentifier): string {
@@ -251,20 +251,29 @@ export class EmbeddedCatalog implements VersionedCatalog {
   }
 
   async close(): Promise<void> {
+    this.writer.close()
     this.files.forget()
   }
 
-  /** The changes as a commit on top of `head` that nobody sees yet. */
-  private async apply(
+  /** What the changes make of the state that `head` has. */
+  private async edit(
     changes: readonly CatalogChange[],
     head: CommitObject,
     context: ChangeContext,
-    options: CommitOptions,
-  ): Promise<{ to: StagedCommit; files: readonly Promise<void>[]; result: CommitResult }> {
-    const set = new ChangeSet(context, treeState(this.tree, head.root))
+    words: CommitOptions,
+  ): Promise<Edit<CommitResult>> {
+    const state = new WatchedState(treeState(this.tree, head.root))
+    const set = new ChangeSet(context, state)
     for (const [place, change] of changes.entries()) await set.apply(change, place)
-    const to = await this.maker.edited([head], set.edits, options)
-    return { to, files: set.files, result: { commit: to.commit.id, tables: set.tables, views: set.views } }
+    const { edits, tables, views, files } = set
+    const { message, author, properties } = words
+    return {
+      reads: state.reads,
+      edits,
+      words: { message, ...(author !== undefined && { author }), ...(properties && { properties }) },
+      files,
+      result: (commit) => ({ commit, tables, views }),
+    }
   }
 
   private async list(

@@ -11,6 +11,8 @@ export interface StoredRef extends RefObject {
 
 /** One step of a change, for the log. */
 export interface RefMove extends RefWords {
+  /** Of its entry; without one it is a new one. */
+  readonly id?: string
   readonly action: ReflogAction
   readonly to?: string
 }
@@ -77,12 +79,22 @@ export class RefStore {
     }
   }
 
-  private async holds(ref: StoredRef, { id, time }: LogEntry): Promise<boolean> {
+  /** Whether the very move is in the log; one of the same id to another commit was made by another process. */
+  private async holds(ref: StoredRef, { id, time, to }: LogEntry): Promise<boolean> {
     for await (const entry of this.logs.entries(ref)) {
-      if (entry.id === id) return true
+      if (entry.id === id) return entry.to === to
       if (entry.time < time) return false
     }
     return false
+  }
+
+  /** The entry with that id, if it is younger than the one with the id `after`, or there at all. */
+  async entryAfter(ref: StoredRef, id: string, after: string | undefined): Promise<LogEntry | undefined> {
+    for await (const entry of this.logs.entries(ref)) {
+      if (entry.id === id) return entry
+      if (entry.id === after) return undefined
+    }
+    return undefined
   }
 
   /** The name of the ref whose object has the key. */
@@ -101,11 +113,11 @@ function logEntries(from: StoredRef | undefined, moves: readonly RefMove[]): Log
   // Time goes forward along a log even when clocks do not, so that time travel finds its way.
   const time = Math.max(Date.now(), from?.log[0]?.time ?? 0)
   return moves
-    .map(({ action, to, message = '', author }): LogEntry => {
+    .map(({ id = newEntryId(), action, to, message = '', author }): LogEntry => {
       const before = at
       at = to
       return {
-        id: randomUUID().slice(0, 13),
+        id,
         time,
         action,
         ...(before !== undefined && { from: before }),
@@ -115,6 +127,11 @@ function logEntries(from: StoredRef | undefined, moves: readonly RefMove[]): Log
       }
     })
     .reverse()
+}
+
+/** Tells an entry from all others. */
+export function newEntryId(): string {
+  return randomUUID().slice(0, 13)
 }
 
 /** Whoever does not say who he is. */

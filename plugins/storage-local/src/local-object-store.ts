@@ -16,6 +16,7 @@ import {
 import { Disk, fewBytes } from './disk.js'
 import { type FoundGeneration, Generations, versionOf } from './generations.js'
 import { listFolder, openIfThere, statIfThere, unlinkIfThere } from './present-files.js'
+import { SocketRendezvous } from './socket-rendezvous.js'
 import { checkKey, compareKeys, privateFolder, StorePaths } from './store-paths.js'
 
 const readElsewhere = promisify(read)
@@ -26,6 +27,7 @@ const listedAtOnce = 256
 /** Objects as files under a folder: {@link Generations} says how they change, {@link Disk} how they last. */
 export class LocalObjectStore implements ObjectStore {
   readonly supports: ObjectStoreSupports = { conditionalPut: true }
+  readonly rendezvous: SocketRendezvous
   private readonly paths: StorePaths
   private readonly disk = new Disk()
   private readonly generations: Generations
@@ -33,6 +35,7 @@ export class LocalObjectStore implements ObjectStore {
   private constructor(root: string) {
     this.paths = new StorePaths(root)
     this.generations = new Generations(this.paths, this.disk)
+    this.rendezvous = new SocketRendezvous(this.paths.sockets)
   }
 
   /** Opens the folder and makes it when it is not there. */

@@ -10,10 +10,13 @@ export class StorePaths {
   readonly root: string
   /** Of files that are being written. */
   readonly temporaries: string
+  /** Where the processes that have the store open find each other. */
+  readonly sockets: string
 
   constructor(root: string) {
     this.root = path.resolve(root)
     this.temporaries = path.join(this.root, privateFolder, 'tmp')
+    this.sockets = path.join(this.root, privateFolder, 'run')
   }
 
   /** The object's first state. Throws PHLO_STORAGE_FAILED for what is no key. */
