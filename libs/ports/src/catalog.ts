@@ -1,5 +1,5 @@
 import type { CatalogChange } from './catalog-change.js'
-import type { TableMetadata } from './iceberg-model.js'
+import type { IcebergSchema, PartitionSpec, TableMetadata } from './iceberg-model.js'
 import { definePort } from './port.js'
 import type { TableIdentifier } from './table-identifier.js'
 import type { ViewMetadata } from './view-model.js'
@@ -50,6 +50,19 @@ export interface LoadedView {
   readonly metadata: ViewMetadata
   /** URI of the metadata file. */
   readonly metadataLocation: string
+}
+
+/** What a table is created with. */
+export interface TableLayout {
+  readonly schema: IcebergSchema
+  readonly spec: PartitionSpec
+}
+
+/** Where a table belongs that is about to be created, and who it will be. */
+export interface StagedTable {
+  /** URI of its folder. */
+  readonly location: string
+  readonly uuid: string
 }
 
 export interface CommitOptions {
@@ -115,8 +128,14 @@ export interface Catalog {
    */
   commit(changes: readonly CatalogChange[], options: CommitOptions): Promise<CommitResult>
 
-  /** The URI of the folder for a table or view that is about to be created. */
+  /** The URI of the folder for a table or view that is about to be created, where the catalog has no other word. */
   newTableLocation(identifier: TableIdentifier): string
+
+  /**
+   * The catalog's own word on a table that is about to be created; it makes the namespace where there is none, and grants
+   * access to the table's files. Absent, or `undefined`, where it has no say.
+   */
+  stageTable?(identifier: TableIdentifier, layout: TableLayout): Promise<StagedTable | undefined>
 
   close(): Promise<void>
 }

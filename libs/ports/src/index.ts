@@ -74,6 +74,8 @@ export {
   mainBranch,
   type NamespaceInfo,
   type RefOptions,
+  type StagedTable,
+  type TableLayout,
 } from './catalog.js'
 export {
   type CatalogDiff,

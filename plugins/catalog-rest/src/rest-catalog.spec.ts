@@ -219,6 +219,70 @@ describe('Namespaces', () => {
   })
 })
 
+describe('A table that is about to be made', () => {
+  const layout = {
+    schema: {
+      type: 'struct',
+      'schema-id': 0,
+      fields: [{ id: 1, name: 'id', required: true, type: 'long' }],
+    },
+    spec: { 'spec-id': 0, fields: [] },
+  } as const
+  const staging = `POST ${path.slice(0, -2)}`
+  const there = { 'GET /v1/namespaces/a%1Fb': { status: 200, json: { namespace: ['a', 'b'] } } }
+  const staged = (location: string): ScriptedAnswer => ({
+    status: 200,
+    text: tableText({ more: { 'metadata-location': null, config: { 's3.access-key-id': 'k' } } }).replaceAll(
+      's3://lake/t',
+      location,
+    ),
+  })
+
+  it('is where the server wants it, in a namespace that is made where there is none, with access to it', async () => {
+    const store: ObjectStore = new MemoryObjectStore()
+    const granted: StorageGrant[] = []
+    store.accept = (grants) => granted.push(...grants)
+    const answers = {
+      'GET /v1/namespaces/a%1Fb': errorAnswer(404, 'NoSuchNamespaceException'),
+      'POST /v1/namespaces': { status: 200, json: {} },
+      [staging]: staged('memory://store/their/t'),
+    }
+    const catalog = await open(answers, { store })
+    expect(await catalog.stageTable(identifier, layout)).toEqual({
+      location: 'memory://store/their/t',
+      uuid: '6a1d1e6e-5d0c-4a51-9b3e-2c1b1f8f2d11',
+    })
+    expect(granted.map(({ prefix }) => prefix)).toEqual(['memory://store/their/t/'])
+    expect(JSON.parse(server?.seen.at(-1)?.body ?? '')).toEqual({
+      name: 't',
+      schema: layout.schema,
+      'partition-spec': layout.spec,
+      'stage-create': true,
+    })
+  })
+
+  it.each<[string, ScriptedAnswer]>([
+    ['the server would put it outside of the store', staged('s3://lake/t')],
+    ['the server tells nothing before it makes one', errorAnswer(406, 'UnsupportedOperationException')],
+    ['somebody made it meanwhile', errorAnswer(409, 'AlreadyExistsException')],
+  ])('is named by Phlo where %s', async (_, answer) => {
+    const catalog = await open({ ...there, [staging]: answer })
+    expect(await catalog.stageTable(identifier, layout)).toBeUndefined()
+    expect(catalog.newTableLocation(identifier)).toMatch(/^memory:\/\/store\/tables\/a\/b\/t-/)
+  })
+
+  it('is not asked for where the server makes none', async () => {
+    const catalog = await open({}, { config: { endpoints: ['GET /v1/{prefix}/namespaces'] } })
+    expect(await catalog.stageTable(identifier, layout)).toBeUndefined()
+    expect(asked()).toEqual([])
+  })
+
+  it('says why where it may not be made', async () => {
+    const catalog = await open({ ...there, [staging]: errorAnswer(403, 'ForbiddenException') })
+    await expect(catalog.stageTable(identifier, layout)).rejects.toMatchObject({ code: 'PHLO_CATALOG_DENIED' })
+  })
+})
+
 describe('Access to a table’s files', () => {
   it('is handed to the store that reads them', async () => {
     const store: ObjectStore = new MemoryObjectStore()

@@ -1,16 +1,19 @@
 import { inParallel, newLocation } from '@phlo/catalog'
-import { type HttpClient, type RestClient, storageGrants } from '@phlo/iceberg-rest'
+import { type GrantedTable, type HttpClient, type RestClient, storageGrants } from '@phlo/iceberg-rest'
 import {
   type Catalog,
   type CatalogChange,
   type CatalogSupports,
   type CommitResult,
+  isPhloError,
   type LoadedTable,
   type LoadedView,
   type NamespaceInfo,
   type ObjectStore,
   PhloError,
+  type StagedTable,
   type TableIdentifier,
+  type TableLayout,
 } from '@phlo/ports'
 import { connect } from './connect.js'
 import { NamespaceChanges } from './namespace-changes.js'
@@ -103,6 +106,32 @@ export class RestCatalog implements Catalog {
 
   newTableLocation(identifier: TableIdentifier): string {
     return newLocation(this.store, identifier)
+  }
+
+  /**
+   * Asks the server, which knows where tables belong and grants access to the files there; `undefined` where that is
+   * outside of the profile's storage, or the server does not tell before it makes a table.
+   */
+  async stageTable(identifier: TableIdentifier, layout: TableLayout): Promise<StagedTable | undefined> {
+    if (!this.client.has('createTable')) return undefined
+    const granted = await this.staged(identifier, layout)
+    const { location, 'table-uuid': uuid } = granted?.table.metadata ?? {}
+    if (!granted || !location || !uuid || this.store.key(location) === undefined) return undefined
+    this.store.accept?.(storageGrants(this.client, granted))
+    return { location, uuid }
+  }
+
+  private async staged(identifier: TableIdentifier, layout: TableLayout): Promise<GrantedTable | undefined> {
+    const { namespace } = identifier
+    try {
+      if (!(await this.client.loadNamespace(namespace)))
+        await this.namespaces.create({ kind: 'create-namespace', namespace, ifNotExists: true })
+      return await this.client.stageTable(identifier, layout)
+    } catch (error) {
+      // Somebody made it by now, which the commit will find out, or the server makes tables without a word before.
+      if (isPhloError(error, 'PHLO_TABLE_EXISTS') || isPhloError(error, 'PHLO_UNSUPPORTED')) return undefined
+      throw error
+    }
   }
 
   async close(): Promise<void> {

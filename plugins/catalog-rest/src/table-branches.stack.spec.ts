@@ -79,9 +79,15 @@ describe('A run’s branch on the Iceberg project’s reference server', () => {
     expect((await other.listRefs()).map(({ name }) => name)).toContain(branch)
 
     await write(other, orders, 'd', { cursor: '1' })
+    const onTop = await lake.merge('main', branch)
+    expect(onTop.tables.map(({ identifier, outcome }) => [identifier.name, outcome])).toEqual([['orders', 'rebased']])
+    expect(await state(server, orders)).toEqual([['a', 'd'], ['id'], '1'])
+    expect(await state(other, orders, branch)).toEqual([['a', 'b', 'd'], ['id', 'note'], '2'])
+
+    await write(other, orders, 'e', { cursor: '1' })
     const { tables } = await lake.merge(branch, 'main', { properties: { 'run-id': '1' } })
     expect(tables.map(({ outcome }) => outcome)).toEqual(['taken', 'rebased'])
-    expect(await state(server, orders)).toEqual([['a', 'b', 'd'], ['id', 'note'], '2'])
+    expect(await state(server, orders)).toEqual([['a', 'b', 'd', 'e'], ['id', 'note'], '2'])
     expect(await state(server, items)).toEqual([['c'], ['id'], '7'])
     expect(Object.keys((await server.loadTable(orders))?.metadata.refs ?? {})).toEqual(['main'])
     await lake.deleteRef(branch)

@@ -18,7 +18,9 @@ import {
   PhloError,
   type RefInfo,
   type RefOptions,
+  type StagedTable,
   type TableIdentifier,
+  type TableLayout,
   type TableMetadata,
   type VersionedCatalog,
 } from '@phlo/ports'
@@ -128,6 +130,10 @@ export class TableBranches implements VersionedCatalog {
 
   newTableLocation(identifier: TableIdentifier): string {
     return this.catalog.newTableLocation(identifier)
+  }
+
+  async stageTable(identifier: TableIdentifier, layout: TableLayout): Promise<StagedTable | undefined> {
+    return this.catalog.stageTable?.(identifier, layout)
   }
 
   close(): Promise<void> {

@@ -6,6 +6,7 @@ import {
   type LoadedView,
   PhloError,
   type TableIdentifier,
+  type TableLayout,
   type TableRequirement,
   type TableUpdate,
   type ViewRequirement,
@@ -22,7 +23,13 @@ import {
 import { failure } from '../http/failure.js'
 import { Routes, trimmed } from './routes.js'
 import { isObject, isTextList, isTextMap } from './shape.js'
-import { type GrantedTable, type StorageCredential, storageCredentials, tableAnswer } from './table-answer.js'
+import {
+  type GrantedTable,
+  type StorageCredential,
+  stagedAnswer,
+  storageCredentials,
+  tableAnswer,
+} from './table-answer.js'
 import { TableCache } from './table-cache.js'
 import type { Attempt } from './unknown-outcome.js'
 
@@ -211,6 +218,26 @@ export class RestClient {
       return known.table
     }
     return this.remember(url, answer, tableAnswer(jsonOf(answer, meaning.what), identifier))
+  }
+
+  /** The table as the server would make it, which it does not yet. */
+  async stageTable(identifier: TableIdentifier, { schema, spec }: TableLayout): Promise<GrantedTable> {
+    const meaning: Meaning = {
+      what: `table ${formatIdentifier(identifier)}`,
+      notFound: 'PHLO_NAMESPACE_NOT_FOUND',
+      conflict: 'PHLO_TABLE_EXISTS',
+    }
+    const answer = await this.http.send({
+      method: 'POST',
+      url: this.routes.tables(identifier.namespace),
+      body: serializeJson({ name: identifier.name, schema, 'partition-spec': spec, 'stage-create': true }),
+      headers: this.headers,
+      what: meaning.what,
+      // Nothing is made.
+      repeatable: true,
+    })
+    if (!answer.ok) throw refusal(answer, meaning)
+    return stagedAnswer(jsonOf(answer, meaning.what), identifier)
   }
 
   async commitTable(commit: TableCommit, key?: string): Promise<Attempt<GrantedTable>> {

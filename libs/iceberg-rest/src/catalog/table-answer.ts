@@ -22,14 +22,18 @@ export interface GrantedTable {
 
 /** Reads a table out of an answer. Throws PHLO_CATALOG_FAILED, and PHLO_ICEBERG_INVALID for its metadata. */
 export function tableAnswer(body: unknown, identifier: TableIdentifier): GrantedTable {
+  if (isObject(body) && typeof body['metadata-location'] !== 'string')
+    throw unreadable(identifier, 'does not say where the metadata file is')
+  return stagedAnswer(body, identifier)
+}
+
+/** Reads a table that is not there yet, and has no metadata file. Throws as {@link tableAnswer}. */
+export function stagedAnswer(body: unknown, identifier: TableIdentifier): GrantedTable {
   const what = `table ${formatIdentifier(identifier)}`
-  const fail = (problem: string): never => {
-    throw new PhloError('PHLO_CATALOG_FAILED', `${what}: the catalog’s answer ${problem}`)
-  }
-  if (!isObject(body)) return fail('is no JSON object')
-  const { 'metadata-location': metadataLocation, config = {} } = body
-  if (typeof metadataLocation !== 'string') return fail('does not say where the metadata file is')
-  if (!isTextMap(config ?? {})) fail('has a `config` with something other than text')
+  if (!isObject(body)) throw unreadable(identifier, 'is no JSON object')
+  const { 'metadata-location': place, config = {} } = body
+  const metadataLocation = typeof place === 'string' ? place : ''
+  if (!isTextMap(config ?? {})) throw unreadable(identifier, 'has a `config` with something other than text')
   const signing = body['remote-signing-config']
   return {
     table: { identifier, metadata: metadataOf(body['metadata'], `metadata of ${what}`), metadataLocation },
@@ -42,6 +46,10 @@ export function tableAnswer(body: unknown, identifier: TableIdentifier): Granted
       },
     }),
   }
+}
+
+function unreadable(identifier: TableIdentifier, problem: string): PhloError {
+  return new PhloError('PHLO_CATALOG_FAILED', `table ${formatIdentifier(identifier)}: the catalog’s answer ${problem}`)
 }
 
 /** Reads `storage-credentials`. Throws PHLO_CATALOG_FAILED. */

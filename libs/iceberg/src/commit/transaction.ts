@@ -34,6 +34,8 @@ import { applyUpdates } from '../metadata/updates.js'
 export interface NewTable {
   /** URI of the table's folder. */
   readonly location: string
+  /** Default: a new one. */
+  readonly uuid?: string
   readonly rows: RowSchema
   readonly partitioning: readonly PartitionColumn[]
   readonly properties?: Readonly<Record<string, string>>
@@ -69,11 +71,11 @@ export class TableTransaction {
     this.allUpdates.push(...first)
   }
 
-  /** A new table with a fresh uuid. */
+  /** A new table. */
   static create(store: ObjectStore, table: NewTable, now = Date.now()): TableTransaction {
     const schema = newSchema(table.rows)
     const updates: TableUpdate[] = [
-      { action: 'assign-uuid', uuid: randomUUID() },
+      { action: 'assign-uuid', uuid: table.uuid ?? randomUUID() },
       { action: 'upgrade-format-version', 'format-version': table.formatVersion ?? 2 },
       { action: 'set-location', location: table.location },
       { action: 'add-schema', schema },

@@ -11,6 +11,8 @@ import {
   commitWithRetry,
   type FileRemoval,
   isOtherLayout,
+  newPartitionSpec,
+  newSchema,
   type PartitionColumn,
   type SnapshotChange,
   TableTransaction,
@@ -47,8 +49,19 @@ export async function openTable(
   const existing = await catalog.loadTable(identifier, { ref })
   const transaction = existing
     ? TableTransaction.change(store, existing.metadata)
-    : TableTransaction.create(store, { location: catalog.newTableLocation(identifier), ...create })
+    : TableTransaction.create(store, { ...(await place(catalog, identifier, create)), ...create })
   return { identifier, existing, transaction }
+}
+
+/** Where the catalog wants a new table, or else where it is named. */
+async function place(
+  catalog: Catalog,
+  identifier: TableIdentifier,
+  { rows, partitioning }: { readonly rows: RowSchema; readonly partitioning: readonly PartitionColumn[] },
+): Promise<{ readonly location: string; readonly uuid?: string }> {
+  const schema = newSchema(rows)
+  const staged = await catalog.stageTable?.(identifier, { schema, spec: newPartitionSpec(schema, partitioning) })
+  return staged ?? { location: catalog.newTableLocation(identifier) }
 }
 
 /**

@@ -30,6 +30,8 @@ export const icebergRest: Server = {
         // SQLite takes one writer.
         CATALOG_CLIENTS: '1',
         CATALOG_WAREHOUSE: `s3://${bucket}/iceberg-rest`,
+        // Tables come with keys for their files.
+        CATALOG_INCLUDE__CREDENTIALS: 'true',
         CATALOG_IO__IMPL: 'org.apache.iceberg.aws.s3.S3FileIO',
         CATALOG_S3_ENDPOINT: address('minio'),
         CATALOG_S3_PATH__STYLE__ACCESS: 'true',
