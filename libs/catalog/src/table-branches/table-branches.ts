@@ -6,7 +6,6 @@ import {
   type CommitInfo,
   type CommitOptions,
   type CommitResult,
-  formatIdentifier,
   isPhloError,
   type LoadedTable,
   type LoadedView,
@@ -26,14 +25,14 @@ import {
 } from '@phlo/ports'
 import { noRef, refMoved } from '../catalog-errors.js'
 import { checkRefName } from '../ref-name.js'
-import { branchChange, creationFirst, type TableChange } from './branch-change.js'
+import { BranchCommits } from './branch-commits.js'
 import { branchDiff } from './branch-diff.js'
 import { branchCommit, BranchIndex } from './branch-index.js'
 import { branchesOf, readRecord } from './branch-record.js'
 import { forgetting, onBranch, stands, whenParted } from './branch-view.js'
 import { MainWatch } from './main-watch.js'
 import { publicationOf } from './publication.js'
-import { planPublishing, planReplay, requireOneCommit } from './publishing-merge.js'
+import { planPublishing, planReplay } from './publishing-merge.js'
 
 /** Each means that somebody else changed one of the tables between a look at them and the commit. */
 const mostAttempts = 20
@@ -50,6 +49,7 @@ export class TableBranches implements VersionedCatalog {
   private readonly store: ObjectStore
   private readonly index: BranchIndex
   private readonly main: MainWatch
+  private readonly commits: BranchCommits
 
   /** `store` has the tables' files. */
   constructor(catalog: Catalog, store: ObjectStore) {
@@ -57,6 +57,7 @@ export class TableBranches implements VersionedCatalog {
     this.store = store
     this.index = new BranchIndex(catalog)
     this.main = new MainWatch(catalog)
+    this.commits = new BranchCommits(catalog, this.index, this.main)
     this.supports = { ...catalog.supports, tableBranches: true }
   }
 
@@ -99,33 +100,7 @@ export class TableBranches implements VersionedCatalog {
   async commit(changes: readonly CatalogChange[], { ref, ...options }: CommitOptions): Promise<CommitResult> {
     if (isMain(ref)) return this.catalog.commit(changes, options)
     await this.requireBranch(ref)
-    const namespaces: CatalogChange[] = []
-    const tables: { change: TableChange; there: TableMetadata | undefined; start: TableMetadata | undefined }[] = []
-    for (const change of changes) {
-      if (change.kind === 'table') {
-        const there = (await this.catalog.loadTable(change.identifier))?.metadata
-        tables.push({ change, there, start: this.main.saw(ref, change.identifier, there) })
-      } else if (change.kind === 'create-namespace' && change.ifNotExists) namespaces.push(change)
-      else throw notIsolated(change.kind, ref)
-    }
-    const translated = tables.map(({ change, there, start }) => branchChange(there, ref, change, start))
-    const identifiers = tables.map(({ change }) => change.identifier)
-    await this.requirePublishable(ref, identifiers)
-    // Before the commit: a branch whose commit got lost on the way may have the table all the same.
-    for (const identifier of identifiers) this.index.changed(ref, identifier)
-    if (tables.length > 1) {
-      for (const [index, { change, there }] of tables.entries()) {
-        if (there) continue
-        const { creation, rest } = creationFirst(change)
-        const made = await this.catalog.commit([...namespaces.splice(0), creation], options)
-        translated[index] = branchChange(made.tables[0]?.metadata, ref, rest)
-      }
-    }
-    const done = await this.catalog.commit([...namespaces, ...translated], options)
-    return {
-      tables: done.tables.map((table) => ({ ...table, metadata: onBranch(table.metadata, ref) })),
-      views: done.views,
-    }
+    return this.commits.commit(changes, ref, options)
   }
 
   newTableLocation(identifier: TableIdentifier): string {
@@ -317,14 +292,6 @@ export class TableBranches implements VersionedCatalog {
     if (isMain(ref) || this.index.isOwn(ref)) return
     if ((await this.index.tables(ref)).length === 0) throw noRef(ref)
   }
-
-  /** Said when the second table is written, and not when the work of a whole run is to be published. */
-  private async requirePublishable(branch: string, tables: readonly TableIdentifier[]): Promise<void> {
-    if (this.supports.multiTableCommit) return
-    const changed = [...(await this.index.tables(branch)).map(({ identifier }) => identifier), ...tables]
-    const byName = new Map(changed.map((identifier) => [formatIdentifier(identifier), identifier]))
-    requireOneCommit(this.catalog, branch, [...byName.values()])
-  }
 }
 
 /** `start` is what a branch parts from that has not changed the table yet. */
@@ -340,12 +307,4 @@ function unsupported(what: string): PhloError {
   return new PhloError('PHLO_UNSUPPORTED', `A catalog without branches of its own ${what}`, {
     hint: 'Choose a versioned catalog, for instance `catalog: { use: embedded }`.',
   })
-}
-
-function notIsolated(kind: CatalogChange['kind'], branch: string): PhloError {
-  return new PhloError(
-    'PHLO_UNSUPPORTED',
-    `${kind} on the branch ${branch} would change main at once: the catalog has no branches`,
-    { hint: 'Do it on main.' },
-  )
 }

@@ -1,3 +1,4 @@
+import type { SourceRow } from '@phlo/ports'
 import type { Clock } from '../clock.js'
 import { HttpSource } from '../http-source.js'
 import { PluginOptions } from '../options.js'
@@ -38,7 +39,11 @@ export async function readAll(options: unknown, given: ReadOptions = {}) {
     signal: given.signal ?? new AbortController().signal,
     ...(given.cursor !== undefined && { cursor: given.cursor }),
   })
-  const rows: Readonly<Record<string, unknown>>[] = []
-  for (const input of inputs) if (input.type === 'rows') for await (const row of input.rows) rows.push(row)
+  const rows: SourceRow[] = []
+  for (const input of inputs) {
+    if (input.type !== 'rows') continue
+    // This source gives rows one by one, never batches of them.
+    for await (const row of input.rows) rows.push(row as SourceRow)
+  }
   return { rows, cursor: cursor?.() }
 }
