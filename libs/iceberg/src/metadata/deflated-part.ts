@@ -50,9 +50,16 @@ export function inflatedParts(
 /** CRC-32 of parts one after the other. */
 export function combinedCrc(parts: readonly Pick<DeflatedPart, 'length' | 'crc'>[]): number {
   let crc = 0
-  for (const part of parts) crc = (product(powerOfX(8 * part.length), crc) ^ part.crc) >>> 0
+  for (const part of parts) {
+    let shift = shifts.get(part)
+    if (shift === undefined) shifts.set(part, (shift = powerOfX(8 * part.length)))
+    crc = (product(shift, crc) ^ part.crc) >>> 0
+  }
   return crc
 }
+
+/** What a part's length multiplies the checksum before it with: parts are written into one file after the other. */
+const shifts = new WeakMap<object, number>()
 
 /** Polynomials over two elements are 32 bits, x^0 the highest of them; this one is CRC-32's without its x^32. */
 const polynomial = 0xedb88320

@@ -92,10 +92,8 @@ export function indexedParts(file: Buffer): IndexedPart[] | undefined {
   const index = Buffer.concat(chunks).subarray(0, -closingLength)
   if (index.length + closingLength !== indexLength || crc32(index) !== file.readUInt32LE(end + 8)) return undefined
   const parts = entriesOf(index, file.subarray(header.length, dataEnd))
-  const contents = parts?.map(({ part }) => part)
-  if (!contents || file.readUInt32LE(dataEnd + 2) !== combinedCrc(contents)) return undefined
-  const length = contents.reduce((sum, part) => sum + part.length, 0)
-  return file.readUInt32LE(dataEnd + 6) === length ? parts : undefined
+  const length = parts?.reduce((sum, { part }) => sum + part.length, 0)
+  return file.readUInt32LE(dataEnd + emptyLastBlock.length + 4) === length ? parts : undefined
 }
 
 /** The parts have to be all of the data. */

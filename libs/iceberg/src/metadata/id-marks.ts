@@ -17,11 +17,12 @@ export function idMarks({ ids, parents, jumps }: SnapshotIds): Buffer {
 
 /** Is the id perhaps among those that the marks were made of? */
 export function mayHold(marks: readonly Buffer[], id: bigint): boolean {
-  const mark = markOf(id)
+  const mark = Buffer.alloc(markLength)
+  mark.writeUIntLE(markOf(id), 0, markLength)
   return marks.some((some) => {
-    for (let at = 0; at + markLength <= some.length; at += markLength)
-      if (some.readUIntLE(at, markLength) === mark) return true
-    return false
+    let at = some.indexOf(mark)
+    while (at % markLength > 0) at = some.indexOf(mark, at + 1)
+    return at >= 0
   })
 }
 
