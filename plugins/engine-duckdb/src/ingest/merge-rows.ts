@@ -163,7 +163,7 @@ export async function hasRepeatedKeys(
 }
 
 /** Whole numbers that all values of a key's one column lie between. */
-export interface IntegerRange {
+interface IntegerRange {
   readonly column: string
   readonly low: number
   readonly high: number
