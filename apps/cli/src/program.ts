@@ -7,6 +7,7 @@ import { errorText } from './output/report-error.js'
 import { examples } from './output/examples.js'
 import { Terminal } from './output/terminal.js'
 import { addBranchCommands } from './branch-commands.js'
+import { addQuarantineCommands } from './quarantine-commands.js'
 import { addSchemaCommands } from './schema-commands.js'
 import { addTableCommands } from './table-commands.js'
 import { version } from './version.js'
@@ -159,6 +160,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   addBranchCommands(program, context, run)
   addTableCommands(program, context, run)
   addSchemaCommands(program, context, run)
+  addQuarantineCommands(program, context, run)
 
   program
     .command('gc')

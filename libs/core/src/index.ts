@@ -16,7 +16,7 @@ export {
 } from './assets/asset.js'
 export { AssetGraph } from './assets/asset-graph.js'
 export { modelAssets } from './assets/model-assets.js'
-export { selectAssets } from './assets/selection.js'
+export { requireIngestion, selectAssets } from './assets/selection.js'
 export {
   blocksPublishing,
   type CheckLayer,
@@ -46,6 +46,14 @@ export {
 export { type AssetState, currentSnapshot, readAssetState, rowCount } from './plan/asset-state.js'
 export { makePlan, type PlanInputs, type PlanRequest } from './plan/make-plan.js'
 export type { Plan, PlannedStep } from './plan/plan.js'
+export {
+  type RejectedRow,
+  rejectedRows,
+  type RejectedSelection,
+  requireRows,
+  valuesOf,
+} from './quarantine/rejected-rows.js'
+export { type Repair, repairRows } from './quarantine/repair.js'
 export { type ColumnDifference, diffRefs, type RefDiffOptions, type TableDifference } from './refs/diff.js'
 export { type Undropped, type UndropRequest, undropTable } from './refs/undrop.js'
 export { batchRows, type PlainRow, type PlainValue, readRows } from './result-rows.js'

@@ -30,6 +30,7 @@ export const errorCodes = {
   PHLO_SOURCE_MALFORMED: 'a file or an answer of a source does not follow its format',
   PHLO_SOURCE_FAILED: 'a source raised an error while it was read',
   PHLO_INGEST_REJECTED: 'rows did not meet the schema, and the asset does not allow that',
+  PHLO_QUARANTINE_EMPTY: 'no row in quarantine is the one, or one of those, that are meant',
   PHLO_CHECK_FAILED: 'a blocking check failed',
   PHLO_CHECK_INVALID: 'a check is declared wrongly',
   PHLO_RUN_FAILED: 'at least one step of a run failed',

@@ -131,6 +131,7 @@ export {
 } from './ingest-engine.js'
 export {
   type FileInput,
+  type RowOrigin,
   type RowsInput,
   type Source,
   type SourceBatch,

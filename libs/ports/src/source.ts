@@ -39,6 +39,15 @@ export interface RowsInput {
   readonly rows: AsyncIterable<SourceRow | SourceBatch> | Iterable<SourceRow | SourceBatch>
   /** Names the origin in errors and quarantine. */
   readonly name: string
+  /** Where each row comes from, in their order, when they were read from somewhere else before. */
+  readonly origins?: readonly RowOrigin[]
+}
+
+/** The place of a row in quarantine, see the columns of a quarantine table. */
+export interface RowOrigin {
+  readonly file: string
+  readonly row: number | null
+  readonly partition: string | null
 }
 
 /** What an asset's function may hand over to have a source plugin read it. */

@@ -1,4 +1,4 @@
-import { executeRun, type RunOutcome } from '@phlo/core'
+import { executeRun, type RunOutcome, type RunRequest } from '@phlo/core'
 import { parseDuration, processHost } from '@phlo/core/runtime'
 import type { Workspace } from '@phlo/authoring/loading'
 import {
@@ -25,6 +25,7 @@ export async function run(
   globals: GlobalOptions,
   selection: readonly string[],
   flags: RunFlags,
+  replay?: RunRequest['replay'],
 ): Promise<number> {
   return withWorkspace(context, globals, async (workspace) => {
     const permission = requireTypes(workspace, context.signal)
@@ -49,7 +50,7 @@ export async function run(
         profile: project.profile,
         audit: { branch: audit.branch, keepFailed: parseDuration(audit.keepFailed) },
       },
-      { selection, ...flags, signal: context.signal, permission },
+      { selection, ...flags, signal: context.signal, permission, ...(replay && { replay }) },
     )
     if (!globals.json) printOutcome(context.terminal, outcome, reporter)
     else if (outcome.status === 'nothing-to-do') context.terminal.json({ type: 'run-finished', data: { outcome } })

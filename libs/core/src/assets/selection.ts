@@ -1,5 +1,5 @@
 import { nearest, PhloError } from '@phlo/ports'
-import type { Asset, AssetKey } from './asset.js'
+import type { Asset, AssetKey, IngestionAsset } from './asset.js'
 import type { AssetGraph } from './asset-graph.js'
 
 /**
@@ -19,6 +19,13 @@ export function selectAssets(graph: AssetGraph, selectors: readonly string[]): A
     }
   }
   return graph.assets.filter(({ key }) => keys.has(key))
+}
+
+/** The one asset of that name, which brings data in. Throws PHLO_ASSET_UNKNOWN. */
+export function requireIngestion(graph: AssetGraph, name: string): IngestionAsset {
+  const [asset, ...others] = selectAssets(graph, [name])
+  if (asset?.kind === 'ingestion' && others.length === 0) return asset
+  throw new PhloError('PHLO_ASSET_UNKNOWN', `${JSON.stringify(name)} is not one asset that brings data in`)
 }
 
 function matching(graph: AssetGraph, term: string, selector: string): readonly Asset[] {

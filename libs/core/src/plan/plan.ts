@@ -1,4 +1,5 @@
 import type { AssetKey } from '../assets/asset.js'
+import type { RejectedSelection } from '../quarantine/rejected-rows.js'
 
 /** One thing that a run will do. Plain JSON. */
 export interface PlannedStep {
@@ -12,6 +13,8 @@ export interface PlannedStep {
   readonly interval?: { readonly from: number; readonly to: number }
   readonly partitions?: number
   readonly upstream: readonly AssetKey[]
+  /** Rows of the asset’s quarantine are taken in instead of its source. */
+  readonly replay?: RejectedSelection
 }
 
 /** What a run would do, and what it would leave as it is. Plain JSON. */

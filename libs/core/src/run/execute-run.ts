@@ -9,6 +9,8 @@ import type { RunOutcome } from '../events/run-events.js'
 import { RunJournal } from '../events/run-journal.js'
 import { makePlan, type PlanRequest } from '../plan/make-plan.js'
 import type { Plan, PlannedStep } from '../plan/plan.js'
+import type { RejectedSelection } from '../quarantine/rejected-rows.js'
+import { planReplay, replayRows } from '../quarantine/replay.js'
 import { tidyBranches } from './branch-retention.js'
 import { Audit } from './audit.js'
 import { driftAudit } from './drift-audit.js'
@@ -26,6 +28,8 @@ export interface RunRequest extends PlanRequest {
   readonly signal?: AbortSignal
   /** A further condition for publishing, found out while the run goes on: a rejection fails the run. */
   readonly permission?: Promise<void>
+  /** Takes rows of an asset’s quarantine in once more, and does nothing else. */
+  readonly replay?: { readonly asset: AssetKey; readonly rows: RejectedSelection }
 }
 
 /**
@@ -39,7 +43,9 @@ export async function executeRun(dependencies: RunDependencies, request: RunRequ
   request.permission?.catch(() => undefined)
   const startedAt = Date.now()
   await markInterrupted(dependencies)
-  const plan = await makePlan({ graph, catalog, sources, projectDir }, request)
+  const plan = request.replay
+    ? await planReplay(dependencies, request.replay.asset, request.replay.rows)
+    : await makePlan({ graph, catalog, sources, projectDir }, request)
   if (plan.steps.length === 0) {
     const milliseconds = Date.now() - startedAt
     return { runId: '', status: 'nothing-to-do', milliseconds, steps: 0, rows: 0, checks: 0, failedChecks: 0 }
@@ -228,7 +234,9 @@ class Run {
       if (!asset) throw new PhloError('PHLO_ASSET_UNKNOWN', `There is no asset ${planned.asset}`)
       const done =
         asset.kind === 'ingestion'
-          ? await runIngestion(scope, asset, planned, step)
+          ? planned.replay
+            ? await replayRows(scope, asset, planned, planned.replay)
+            : await runIngestion(scope, asset, planned, step)
           : await runModel(scope, asset, step)
       this.rows += done.rows
       this.finishedSteps++

@@ -67,8 +67,18 @@ export async function runIngestion(
     onProgress: (progress) => scope.journal.record({ type: 'step-progress', step, progress }),
     signal,
   })
+  return ingested(scope, asset, planned, result)
+}
+
+/** What an ingestion came to: the schema's check of it, and why it fails, if it does. */
+export async function ingested(
+  scope: RunScope,
+  asset: IngestionAsset,
+  planned: PlannedStep,
+  result: IngestResult,
+): Promise<StepResult> {
   scope.writes.add(asset.key)
-  scope.writes.add(formatIdentifier(quarantine))
+  scope.writes.add(formatIdentifier(quarantineOf(asset.target)))
   const check = await schemaCheck(scope, asset, planned, result)
   const { snapshotId: _, ...event } = result
   const error = rejection(asset, result)

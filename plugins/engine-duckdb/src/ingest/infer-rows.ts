@@ -79,8 +79,9 @@ async function columnNames(connection: Connection, input: FileInput): Promise<st
     case 'ndjson':
     case 'json': {
       const rows = await connection.run(
-        `SELECT key FROM (SELECT unnest(json_keys(json)) AS key, row_number() OVER () AS place ` +
-          `FROM ${jsonReader(input.format).objects(input.paths)}) GROUP BY key ORDER BY min(place)`,
+        `SELECT key FROM (SELECT unnest(keys) AS key, generate_subscripts(keys, 1) AS place ` +
+          `FROM (SELECT json_keys(json) AS keys FROM ${jsonReader(input.format).objects(input.paths)})) ` +
+          `GROUP BY key ORDER BY min(place), key`,
       )
       return rows.map((row) => row['key'] as string)
     }

@@ -297,6 +297,7 @@ export class Ingestion {
       partitioning: quarantinePartitioning,
     })
     const { transaction } = table
+    if (table.existing) transaction.evolve(quarantineSchema, formatIdentifier(request.quarantine))
     const staged =
       rejected === 0
         ? []

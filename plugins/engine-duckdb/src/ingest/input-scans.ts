@@ -52,6 +52,7 @@ export class InputScans {
       await this.rejected.restorePlaces(
         [...rowsBefore].map(([copy, before]) => ({ copy, original: input.name, before })),
       )
+      if (input.origins) await this.rejected.restoreOrigins(input.name, input.origins, this.folder)
       return result
     }
     await checkFiles(input.paths)

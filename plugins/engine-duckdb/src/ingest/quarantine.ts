@@ -16,6 +16,7 @@ export const quarantineSchema: RowSchema = {
     },
     column('reason', 'string', true, 'What was wrong, in words'),
     column('row', 'string', true, 'The whole row, as JSON or as the line that it was'),
+    column('repaired', 'string', false, 'The row as it was put right, as JSON; it is what a replay takes'),
   ],
 }
 
@@ -38,7 +39,7 @@ export function createRejectsTable(name: string): string {
 export function quarantineSelect(rejects: string, runId: string, now: Date): string {
   return (
     `SELECT ${duckdbDialect.typedLiteral(now.toISOString(), 'timestamptz')} AS rejected_at, ${literal(runId)} AS run_id, ` +
-    `"partition", source_file, source_row, rules, reason, "row" FROM ${identifier(rejects)}`
+    `"partition", source_file, source_row, rules, reason, "row", CAST(NULL AS VARCHAR) AS repaired FROM ${identifier(rejects)}`
   )
 }
 
@@ -73,4 +74,14 @@ function isoKey(text: string): string {
 /** SQL for people that shows a run's rejected rows. */
 export function rejectedSql(quarantine: TableIdentifier, runId: string): string {
   return `SELECT source_file, source_row, reason, "row" FROM ${formatIdentifier(quarantine)} WHERE run_id = ${literal(runId)} ORDER BY source_file, source_row LIMIT 20`
+}
+
+/** SQL that gives rejected rows of an input their places from a file of JSON lines: `n`, `file`, `row`, `partition`. */
+export function originsUpdate(rejects: string, input: string, origins: string): string {
+  const columns = "{n: 'BIGINT', file: 'VARCHAR', row: 'BIGINT', partition: 'VARCHAR'}"
+  return (
+    `UPDATE ${identifier(rejects)} AS r SET source_file = o.file, source_row = o."row", "partition" = o."partition" ` +
+    `FROM read_json(${literal(origins)}, format = 'newline_delimited', columns = ${columns}) AS o ` +
+    `WHERE r.source_file = ${literal(input)} AND r.source_row = o.n`
+  )
 }

@@ -1,9 +1,10 @@
-import path from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { type IngestRequest, PhloError, type RejectedRule } from '@phlo/ports'
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { type IngestRequest, PhloError, type RejectedRule, type RowOrigin } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
-import { createRejectsTable, partitionKeyExpression, quarantineSelect } from './quarantine.js'
+import { createRejectsTable, originsUpdate, partitionKeyExpression, quarantineSelect } from './quarantine.js'
 import type { Scan } from './scan.js'
 
 /** Where rows of a file that stands for something else really are. */
@@ -83,6 +84,13 @@ export class RejectedRows {
           `WHERE source_file = ${literal(copy)}`,
       )
     }
+  }
+
+  /** Rows that were in quarantine before name the place that they came from at first. */
+  async restoreOrigins(name: string, origins: readonly RowOrigin[], folder: string): Promise<void> {
+    const file = path.join(folder, `origins-${randomUUID()}.ndjson`)
+    await writeFile(file, origins.map((origin, index) => `${JSON.stringify({ n: index + 1, ...origin })}\n`).join(''))
+    await this.connection.run(originsUpdate(this.table, name, file))
   }
 
   /** How many rows broke each rule. */
