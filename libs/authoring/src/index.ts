@@ -43,6 +43,10 @@ export {
   type HttpPagination,
   type HttpParent,
   type HttpResource,
+  postgres,
+  postgresChanges,
+  type PostgresChangesOptions,
+  type PostgresOptions,
   source,
 } from './sources.js'
 export type { LoadContext, LoadPartition, LoadResult } from '@phlo/core'

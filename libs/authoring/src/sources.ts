@@ -143,6 +143,63 @@ export function http(options: HttpOptions): SourceSpec {
   return { kind: 'http', options }
 }
 
+/** A server of PostgreSQL. */
+interface PostgresServer {
+  /** `postgres://user@host/database`, with `?sslmode=verify-full` for a server elsewhere. */
+  readonly url: string
+  /** In place of one in the URL: `${env:NAME}`. */
+  readonly password?: string
+}
+
+interface PostgresTable extends PostgresServer {
+  /** Default `public`. */
+  readonly schema?: string
+  readonly table: string
+  /** Default: all of them. */
+  readonly columns?: readonly string[]
+  /** Connections that read at once. Default 4. */
+  readonly parallel?: number
+}
+
+export type PostgresOptions =
+  | (PostgresTable & {
+      /** Reads only rows behind the last committed value of a column. */
+      readonly incremental?: {
+        readonly column: string
+        /** What the first read begins behind. */
+        readonly initial?: string | number
+        /** How far behind the last value to read again: `1 hour`, or a number; wants a `uniqueKey`. */
+        readonly lag?: string | number
+      }
+    })
+  | (PostgresServer & {
+      readonly query: string
+      /** Values of `$1`, `$2` and so on. */
+      readonly parameters?: readonly (string | number | boolean | null)[]
+    })
+
+/** Reads a table or a query of PostgreSQL, in one snapshot. Read by the plugin `@phlo/source-postgres`. */
+export function postgres(options: PostgresOptions): SourceSpec {
+  return { kind: 'postgres', options }
+}
+
+export interface PostgresChangesOptions extends PostgresTable {
+  /** The replication slot, for one asset of one lake alone; made by the first run. */
+  readonly slot: string
+  /** Default: one of the slot's name, made for the table. */
+  readonly publication?: string
+  /** Changes of one run, up to the end of a transaction. */
+  readonly maxChanges?: number
+}
+
+/**
+ * Reads a table of PostgreSQL and from then on its changes, by logical replication. Rows have `_op` (`insert`, `update`,
+ * `delete`), `_lsn`, `_seq` and `_committed_at` beside the table's columns. Read by the plugin `@phlo/source-postgres`.
+ */
+export function postgresChanges(options: PostgresChangesOptions): SourceSpec {
+  return { kind: 'postgres-changes', options }
+}
+
 /** Reads from a source that a plugin brings. */
 export function source(kind: string, options: unknown): SourceSpec {
   return { kind, options }

@@ -41,10 +41,12 @@ profiles:
     state: { use: '@test/stub' }
 `,
   ...Object.fromEntries(
-    ['@phlo/quality', '@phlo/source-files', '@phlo/source-http', '@test/stub'].flatMap((name) => [
-      [`node_modules/${name}/package.json`, JSON.stringify({ name, type: 'module', main: 'index.js' })],
-      [`node_modules/${name}/index.js`, stub],
-    ]),
+    ['@phlo/quality', '@phlo/source-files', '@phlo/source-http', '@phlo/source-postgres', '@test/stub'].flatMap(
+      (name) => [
+        [`node_modules/${name}/package.json`, JSON.stringify({ name, type: 'module', main: 'index.js' })],
+        [`node_modules/${name}/index.js`, stub],
+      ],
+    ),
   ),
 }
 

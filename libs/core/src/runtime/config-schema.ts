@@ -71,4 +71,4 @@ export const defaultPlugins: Readonly<Record<ProfilePlace, string>> = {
 }
 
 /** Plugins that every project has. */
-export const standardPlugins = ['@phlo/quality', '@phlo/source-files', '@phlo/source-http']
+export const standardPlugins = ['@phlo/quality', '@phlo/source-files', '@phlo/source-http', '@phlo/source-postgres']
