@@ -8,8 +8,8 @@ import type { Page, PagePointer } from './tree-page.js'
 /** Commits that one process keeps in memory; each has a few pages of a few kilobytes. */
 const cachedCommits = 2_000
 
-/** Packs that one process keeps in memory; each has about a quarter of a megabyte of pages. */
-const cachedPacks = 400
+/** Packs that one process keeps in memory; each has about 64 KiB of pages. */
+const cachedPacks = 1_600
 
 /** A commit that can be read through the {@link CommitStore} already, though nobody else sees it before `put`. */
 export interface StagedCommit {

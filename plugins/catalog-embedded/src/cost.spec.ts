@@ -35,7 +35,7 @@ describe('at 100,000 tables', () => {
     const catalog = await EmbeddedCatalog.open(store)
     expect(await catalog.loadTable(tableOf(4711))).toBeDefined()
     expect(own(store.reads).length).toBeLessThanOrEqual(8)
-    expect(store.bytesRead).toBeLessThan(2_000_000)
+    expect(store.bytesRead).toBeLessThan(500_000)
     expect(store.puts).toEqual([])
   })
 

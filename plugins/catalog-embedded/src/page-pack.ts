@@ -5,9 +5,11 @@ import { type Root, unstored } from './tree.js'
 import { isLeaf, type Page, type PagePointer } from './tree-page.js'
 
 /** Bytes of pages that a commit carries itself; a commit that makes more puts them into packs. */
-const mostInCommit = 1 << 20
+const mostInCommit = 256 << 10
+/** So few pages that they need not be measured. */
+const fewPages = 16
 /** Bytes of a pack, about: what a look-up of one page in it has to read. */
-const packBytes = 256 << 10
+const packBytes = 64 << 10
 
 /** Pages in an object of their own, so that one huge commit does not make every later look-up read all of it. */
 export interface PagePack {
@@ -38,9 +40,8 @@ export function packPages(root: Root, pages: ReadonlyMap<string, Page>): Packed 
     if (!isLeaf(page)) for (const [, hash, object] of page.items) visit({ hash, object })
   }
   visit(root)
-  let size = 0
-  for (const page of reached.values()) size += JSON.stringify(page.items).length
-  if (size <= mostInCommit || !root) return { packs: [], root, pages: reached }
+  if (!root || reached.size <= fewPages || sizeOf(reached.values()) <= mostInCommit)
+    return { packs: [], root, pages: reached }
   const packs: PagePack[] = []
   const places = new Map<string, string>()
   const placed = (page: Page): Page =>
@@ -76,6 +77,12 @@ export function packPages(root: Root, pages: ReadonlyMap<string, Page>): Packed 
     close()
   }
   return { packs, root, pages: new Map([[root.hash, placed(top)]]) }
+}
+
+function sizeOf(pages: Iterable<Page>): number {
+  let size = 0
+  for (const { items } of pages) size += JSON.stringify(items).length
+  return size
 }
 
 function encodePack(pages: readonly (readonly [string, Page])[]): PagePack {

@@ -17,6 +17,9 @@ export interface RefMove extends RefWords {
   readonly to?: string
 }
 
+/** Refs that are kept as they were last seen. */
+const rememberedRefs = 100
+
 /** Entries keep this much of a message. */
 const mostMessage = 200
 
@@ -26,6 +29,8 @@ export class RefStore {
   private readonly store: ObjectStore
   /** Where the refs' objects are. */
   readonly prefix: string
+  /** By name, to be parsed once. */
+  private readonly seen = new Map<string, StoredRef>()
 
   constructor(store: ObjectStore, prefix: string) {
     this.store = store
@@ -42,7 +47,10 @@ export class RefStore {
   /** As {@link get}, deleted ones too. */
   async read(name: string): Promise<StoredRef | undefined> {
     const object = await this.store.get(this.key(name))
-    return object && { name, ...decodeRef(name, object.bytes), version: object.version }
+    if (!object) return undefined
+    const seen = this.seen.get(name)
+    if (seen?.version === object.version) return seen
+    return this.remember({ name, ...decodeRef(name, object.bytes), version: object.version })
   }
 
   /**
@@ -67,7 +75,7 @@ export class RefStore {
     }
     try {
       const condition = from ? { ifMatch: from.version } : { ifAbsent: true as const }
-      return { name, ...ref, ...(await this.store.put(this.key(name), encodeRef(ref), condition)) }
+      return this.remember({ name, ...ref, ...(await this.store.put(this.key(name), encodeRef(ref), condition)) })
     } catch (error) {
       // The put may have happened although it was reported as failed; then the log says so, whatever came after.
       const now = await this.read(name)
@@ -100,6 +108,13 @@ export class RefStore {
   /** The name of the ref whose object has the key. */
   nameOf(key: string): string {
     return decodeURIComponent(key.slice(this.prefix.length))
+  }
+
+  private remember(ref: StoredRef): StoredRef {
+    this.seen.delete(ref.name)
+    this.seen.set(ref.name, ref)
+    if (this.seen.size > rememberedRefs) this.seen.delete(this.seen.keys().next().value as string)
+    return ref
   }
 
   private key(name: string): string {
