@@ -7,6 +7,7 @@ import { ingestParquet } from './ingest-parquet.js'
 import { memory } from './memory.js'
 import { plan } from './plan.js'
 import { refs } from './refs.js'
+import { refsMinio } from './refs-minio.js'
 import { start } from './start.js'
 import { tpch } from './tpch.js'
 import { upsert } from './upsert.js'
@@ -18,6 +19,7 @@ export const cases: readonly BenchCase[] = [
   commitLatency,
   appendHistory,
   refs,
+  refsMinio,
   plan,
   compaction,
   upsert,

@@ -9,9 +9,11 @@ import type { BenchCase, CaseContext, Findings, Target } from '../case.js'
 import { DurableCreate } from '../participants/durable-create.js'
 import { NessieRefs } from '../refs/nessie-refs.js'
 import { type NessieProcess, type NessieStorage, startNessie } from '../refs/nessie-process.js'
-import { makeTables, PhloRefs, tableChange, tableName } from '../refs/phlo-refs.js'
-import { type Operation, operations, operationTexts, type RefsParticipant, timed } from '../refs/refs-participant.js'
+import { LargeCatalog } from '../refs/large-catalog.js'
+import { makeTables, PhloRefs, tableName } from '../refs/phlo-refs.js'
+import { operations, operationTexts, type RefsParticipant } from '../refs/refs-participant.js'
 import { RefsSamples } from '../refs/refs-samples.js'
+import { limitTargets, manyTables, manyWriters, sizeTarget, writersTarget } from '../refs/refs-targets.js'
 import { writerProcesses } from '../refs/writer-processes.js'
 import { rotated } from '../rounds.js'
 import { settle } from '../workplace.js'
@@ -20,18 +22,7 @@ import { settle } from '../workplace.js'
 const turnsPerRound = 15
 /** Turns before the first round: what a process loads and compiles at first is no operation's doing. */
 const warmUps = 30
-const manyWriters = 32
 const writerSeconds = 2
-const manyTables = 100_000
-
-/** At most so many times the limit. */
-const wanted: Readonly<Partial<Record<Operation, number>>> = {
-  'create-branch': 1.3,
-  commit: 2.5,
-  'commit-with-metadata': 3.5,
-  'fast-forward': 1.5,
-  'three-way': 4,
-}
 
 const nessies: Readonly<Record<NessieStorage, Pick<RefsParticipant, 'name' | 'what'>>> = {
   memory: { name: 'nessie-memory', what: 'Nessie in memory, which is not durable' },
@@ -67,8 +58,7 @@ async function measured({ workplace, runs, report }: CaseContext, started: Nessi
     await open('phlo'),
     await open('phlo-listed'),
   )
-  const few = await largeCatalog(await open('few'), 100)
-  const many = await largeCatalog(await open('many'), manyTables)
+  const sizes = [await LargeCatalog.in(await open('few'), 100), await LargeCatalog.in(await open('many'), manyTables)]
   await makeTables(await open('writers'), 100)
   const metadata = await metadataFile(await open('few'))
   const peers: NessieRefs[] = []
@@ -94,12 +84,7 @@ async function measured({ workplace, runs, report }: CaseContext, started: Nessi
         to.add(`${operation} ${participant.name}`, what, await participant.once(operation))
       }
     }
-    for (const { tables, commit } of rotated([few, many], count))
-      to.add(
-        `commit-at-${tables}`,
-        `one of ${tables} tables is changed: its metadata file and a commit`,
-        await commit(),
-      )
+    for (const size of rotated(sizes, count)) to.add(size.name, size.what, await size.once())
   }
   report('warming up')
   const warmUp = new RefsSamples()
@@ -126,17 +111,8 @@ async function measured({ workplace, runs, report }: CaseContext, started: Nessi
 }
 
 function targets(samples: RefsSamples, limit: string): Target[] {
-  const one = (kind: string) => kind.replace('N', '1')
-  const all = (kind: string) => kind.replace('N', `${manyWriters}`)
   return [
-    ...Object.entries(wanted).map(([operation, most]) =>
-      samples.atMost(
-        `${operationTexts[operation as Operation]}, as a multiple of the limit`,
-        `${operation} phlo`,
-        limit,
-        most,
-      ),
-    ),
+    ...limitTargets(samples, limit),
     ...operations.map((operation) =>
       samples.atMost(
         `${operationTexts[operation]}, as a multiple of Nessie's durable RocksDB`,
@@ -145,29 +121,10 @@ function targets(samples: RefsSamples, limit: string): Target[] {
         1,
       ),
     ),
-    samples.atMost(
-      `a commit at ${manyTables.toLocaleString('en-US')} tables, as a multiple of one at 100`,
-      `commit-at-${manyTables}`,
-      'commit-at-100',
-      1.5,
-    ),
-    ...['writers-N phlo', 'processes-N'].map((kind) =>
-      samples.atMost(`${all(kind)}: time of a commit, as a multiple of ${one(kind)}`, all(kind), one(kind), 1),
-    ),
+    sizeTarget(samples),
+    writersTarget(samples, 'writers-N phlo'),
+    writersTarget(samples, 'processes-N'),
   ]
-}
-
-/** A catalog with that many tables, and a commit to one of them. */
-async function largeCatalog(store: ObjectStore, tables: number) {
-  await makeTables(store, tables)
-  const catalog = await EmbeddedCatalog.open(store)
-  let count = 0
-  const commit = () => {
-    // Another table each time, so that no page has just been there.
-    const index = (++count * 7919) % tables
-    return timed(() => catalog.commit([tableChange(index, `${count}`)], { message: 'Changed' }))
-  }
-  return { tables, commit }
 }
 
 async function metadataFile(store: ObjectStore): Promise<Uint8Array> {

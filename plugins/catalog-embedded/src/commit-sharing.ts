@@ -1,5 +1,5 @@
 import { noRef, sameValue } from '@phlo/catalog'
-import { PhloError, type Rendezvous } from '@phlo/ports'
+import { isPhloError, PhloError, type Rendezvous } from '@phlo/ports'
 import { BranchLeaders } from './branch-leaders.js'
 import { type CommitIntent, decodeAnswer, decodeIntent, encodeIntent, type IntentAnswer } from './commit-intent.js'
 import { editJob, type EditWork, type Job } from './commit-jobs.js'
@@ -103,8 +103,7 @@ export class CommitSharing {
     const { id, after, reads, edits, words }: CommitIntent = decodeIntent(question)
     const result = (commit: string): IntentAnswer => ({ commit })
     const edit: EditWork = async (head) => {
-      for (const [key, value] of reads)
-        if (!sameValue(await this.parts.tree.get(head.root, key), value)) throw new StaleIntent()
+      for (const [key, value] of reads) if (!sameValue(await this.parts.tree.get(head.root, key), value)) throw stale()
       return { reads, edits, words, files: [], result }
     }
     try {
@@ -118,14 +117,11 @@ export class CommitSharing {
         this.enqueue(name, { ...job, asked: { after, result } })
       })
     } catch (error) {
-      if (error instanceof StaleIntent) return { stale: true }
+      if (isPhloError(error, 'PHLO_OBJECT_CHANGED')) return { stale: true }
       throw error
     }
   }
 }
-
-/** An intent read what is something else by now. */
-class StaleIntent {}
 
 /** Throws PHLO_REF_NOT_FOUND, PHLO_REF_INVALID for a tag. */
 export async function readBranch(refs: RefStore, name: string): Promise<StoredRef> {
@@ -133,4 +129,9 @@ export async function readBranch(refs: RefStore, name: string): Promise<StoredRe
   if (!ref) throw noRef(name)
   if (ref.type !== 'branch') throw new PhloError('PHLO_REF_INVALID', `${name} is a tag, and tags do not move`)
   return ref
+}
+
+/** An intent read what is something else by now. */
+function stale(): PhloError {
+  return new PhloError('PHLO_OBJECT_CHANGED', 'What the commit read has changed', { retryable: true })
 }

@@ -70,7 +70,9 @@ export class RefChanges {
     decide: (ref: StoredRef | undefined) => RefState | undefined,
   ): Promise<RefInfo> {
     for (let attempt = 0; ; attempt++) {
-      const ref = await this.refs.read(name)
+      // What is made is mostly not there yet: the put finds it out without a look.
+      const isNew = move.action === 'create' && attempt === 0
+      const ref = isNew ? undefined : await this.refs.read(name)
       const next = decide(ref)
       if (!next) return refInfo(ref as StoredRef)
       try {

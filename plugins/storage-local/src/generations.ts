@@ -1,4 +1,4 @@
-import type { BigIntStats } from 'node:fs'
+import { type BigIntStats, existsSync } from 'node:fs'
 import path from 'node:path'
 import { hasSystemCode } from '@phlo/ports'
 import type { Disk } from './disk.js'
@@ -166,9 +166,9 @@ export class Generations {
     const seen = this.seen.get(key)
     if (!seen) return undefined
     let { generation } = seen
-    while (statIfThere(path.join(folder, String(generation + 1))))
+    while (existsSync(`${folder}${path.sep}${generation + 1}`))
       if (++generation - seen.generation > mostSteps) return undefined
-    const stats = statIfThere(path.join(folder, String(seen.generation)))
+    const stats = statIfThere(`${folder}${path.sep}${seen.generation}`)
     if (stats && isSame(stats, seen)) return generation
     this.seen.delete(key)
     return undefined

@@ -21,14 +21,17 @@ const longestLine = 64 << 20
 export class SocketRendezvous implements Rendezvous {
   private readonly folder: string
   private readonly peers = new Map<string, Promise<SocketPeer | undefined>>()
+  /** The sockets' names, by topic. */
+  private readonly files = new Map<string, string>()
 
   constructor(folder: string) {
     this.folder = folder
   }
 
   async find(topic: string): Promise<RendezvousPeer | undefined> {
-    const known = await this.peers.get(topic)
-    if (known?.isOpen) return known
+    const known = this.peers.get(topic)
+    if (known && (await known)?.isOpen) return known
+    this.peers.delete(topic)
     const file = this.file(topic)
     if (!existsSync(file)) return undefined
     const peer = SocketPeer.at(file)
@@ -51,7 +54,12 @@ export class SocketRendezvous implements Rendezvous {
   }
 
   private file(topic: string): string {
-    return path.join(this.folder, createHash('sha256').update(topic).digest('hex').slice(0, 16))
+    let file = this.files.get(topic)
+    if (file === undefined) {
+      file = path.join(this.folder, createHash('sha256').update(topic).digest('hex').slice(0, 16))
+      this.files.set(topic, file)
+    }
+    return file
   }
 }
 
