@@ -9,6 +9,7 @@ import { Terminal } from './output/terminal.js'
 import { addBranchCommands } from './branch-commands.js'
 import { addQuarantineCommands } from './quarantine-commands.js'
 import { addSchemaCommands } from './schema-commands.js'
+import { addQualityCommands } from './quality-commands.js'
 import { addTableCommands } from './table-commands.js'
 import { version } from './version.js'
 
@@ -161,6 +162,7 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
   addTableCommands(program, context, run)
   addSchemaCommands(program, context, run)
   addQuarantineCommands(program, context, run)
+  addQualityCommands(program, context, run)
 
   program
     .command('gc')

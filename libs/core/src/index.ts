@@ -23,8 +23,18 @@ export {
   type CheckMetadata,
   type CheckResult,
   type CheckStatus,
+  hasFailed,
   sampleSize,
+  schemaCheckName,
 } from './checks/check-result.js'
+export { checkAssets, type CheckDependencies, type CheckRequest } from './checks/check-assets.js'
+export {
+  type CheckPoint,
+  qualityReport,
+  type QualityReport,
+  type ReportedAsset,
+  type ReportedCheck,
+} from './checks/quality-report.js'
 export { type CheckHistory, CheckRunner } from './checks/check-runner.js'
 export type { CheckTarget } from './checks/prepared-check.js'
 export { failedFraction, verdict, type VerdictRules } from './checks/verdict.js'
@@ -54,12 +64,13 @@ export {
   valuesOf,
 } from './quarantine/rejected-rows.js'
 export { type Repair, repairRows } from './quarantine/repair.js'
+export { profileTable } from './profile/profile-table.js'
+export type { ColumnProfile, HistogramBin, SuggestedCheck, TableProfile } from './profile/table-profile.js'
 export { type ColumnDifference, diffRefs, type RefDiffOptions, type TableDifference } from './refs/diff.js'
 export { type Undropped, type UndropRequest, undropTable } from './refs/undrop.js'
 export { batchRows, type PlainRow, type PlainValue, readRows } from './result-rows.js'
 export { expiredBranches, tidyBranches } from './run/branch-retention.js'
 export { executeRun, type RunRequest } from './run/execute-run.js'
 export type { AuditPolicy, RunDependencies, RunHost } from './run/run-dependencies.js'
-export { schemaCheckName } from './run/ingest-step.js'
 export { markInterrupted } from './run/run-liveness.js'
 export { checkCron, nextDue, type Schedule } from './schedules/schedule.js'

@@ -66,10 +66,13 @@ function parseLimit(given: string): number {
   throw new PhloError('PHLO_CONFIG_INVALID', `--limit ${given} is no number of rows`)
 }
 
-async function printResult(
+/** The forms in which rows are printed. */
+export type ResultFormat = NonNullable<QueryFlags['format']>
+
+export async function printResult(
   terminal: Terminal,
   result: QueryResult,
-  format: NonNullable<QueryFlags['format']>,
+  format: ResultFormat,
   limit: number,
 ): Promise<void> {
   switch (format) {

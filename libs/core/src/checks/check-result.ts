@@ -50,6 +50,9 @@ export interface CheckResult {
   readonly error?: ErrorInfo
 }
 
+/** The name that a schema's own check has in the quality contract. */
+export const schemaCheckName = 'pandera_contract'
+
 /** Most rows that a sample holds. */
 export const sampleSize = 20
 

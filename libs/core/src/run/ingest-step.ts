@@ -1,7 +1,7 @@
 import { formatIdentifier, type IngestResult, type PartitionInterval, PhloError, type WriteStrategy } from '@phlo/ports'
 import { type IngestionAsset, type LoadContext, quarantineOf } from '../assets/asset.js'
 import type { CheckResult } from '../checks/check-result.js'
-import { sampleSize } from '../checks/check-result.js'
+import { sampleSize, schemaCheckName } from '../checks/check-result.js'
 import type { StepName } from '../events/run-events.js'
 import { IntervalSet, type Interval } from '../partitions/interval-set.js'
 import { describeInterval } from '../partitions/partition-definition.js'
@@ -13,9 +13,6 @@ import { instantText } from './partition-filter.js'
 import { readSource } from './read-source.js'
 import type { RunScope } from './run-scope.js'
 import type { StepResult } from './step-result.js'
-
-/** The name that a schema's own check has in the quality contract. */
-export const schemaCheckName = 'pandera_contract'
 
 /** Reads the asset's source and takes it in on the run's branch. */
 export async function runIngestion(
