@@ -35,6 +35,7 @@ export {
   type ReportedAsset,
   type ReportedCheck,
 } from './checks/quality-report.js'
+export { type CheckedPartitions, scopeCondition, windowInterval } from './checks/check-scope.js'
 export { type CheckHistory, CheckRunner } from './checks/check-runner.js'
 export type { CheckTarget } from './checks/prepared-check.js'
 export { failedFraction, verdict, type VerdictRules } from './checks/verdict.js'

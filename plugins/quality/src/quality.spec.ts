@@ -5,7 +5,7 @@ import { describe, expect, it } from '@jest/globals'
 import { EmbeddedCatalog } from '@phlo/catalog-embedded'
 import { DuckDbHost, DuckDbOptions, DuckDbQueryEngine } from '@phlo/engine-duckdb'
 import type { CheckKind } from '@phlo/ports'
-import { type CheckCase, checkKindContract, runCheckKind } from '@phlo/ports/testing'
+import { checkKindContract, runCheckKind } from '@phlo/ports/testing'
 import { LocalObjectStore } from '@phlo/storage-local'
 import plugin, { checkKinds } from './index.js'
 import { reconciliationSuites } from './testing/reconciliation-suites.js'
@@ -501,109 +501,4 @@ describe('the plugin', () => {
       await close()
     }
   })
-})
-
-describe('outcomes that are fixed', () => {
-  /** Inputs and outcomes that the original Phlo's own tests fix: kind, options, rows of one column, what failed of how many. */
-  const vectors: readonly (Omit<CheckCase, 'title' | 'passed' | 'failedCount'> & {
-    readonly kind: string
-    readonly failedCount: number
-    readonly total: number
-    readonly allowThreshold?: number
-    readonly passed: boolean
-  })[] = [
-    {
-      kind: 'null',
-      options: { columns: ['v'] },
-      rows: values('(1), (NULL), (NULL), (4), (5)'),
-      failedCount: 2,
-      total: 5,
-      allowThreshold: 0.5,
-      passed: true,
-    },
-    {
-      kind: 'null',
-      options: { columns: ['v'] },
-      rows: values('(1), (NULL), (NULL), (4), (5)'),
-      failedCount: 2,
-      total: 5,
-      passed: false,
-    },
-    {
-      kind: 'range',
-      options: { column: 'v', min: -50, max: 60 },
-      rows: values('(0), (100), (-100), (40), (30)'),
-      failedCount: 2,
-      total: 5,
-      passed: false,
-    },
-    {
-      kind: 'range',
-      options: { column: 'v', min: 0, max: 100 },
-      rows: values('(10), (20), (-10), (-20), (30)'),
-      failedCount: 2,
-      total: 5,
-      allowThreshold: 0.5,
-      passed: true,
-    },
-    {
-      kind: 'unique',
-      options: { columns: ['v'] },
-      rows: values('(1), (2), (2), (3), (3), (3)'),
-      failedCount: 5,
-      total: 6,
-      passed: false,
-    },
-    {
-      kind: 'unique',
-      options: { columns: ['v'] },
-      rows: values('(1), (1), (2), (3), (3)'),
-      failedCount: 4,
-      total: 5,
-      allowThreshold: 0.9,
-      passed: true,
-    },
-    {
-      kind: 'custom_sql',
-      options: { condition: 'id > 0' },
-      rows: values('(1), (-2), (3), (-4), (5)', 'id'),
-      failedCount: 2,
-      total: 5,
-      passed: false,
-    },
-    {
-      kind: 'custom_sql',
-      options: { condition: 'id > 0' },
-      rows: values('(1), (-2), (3), (-4), (5)', 'id'),
-      failedCount: 2,
-      total: 5,
-      allowThreshold: 0.5,
-      passed: true,
-    },
-    {
-      kind: 'freshness',
-      options: { column: 'ts', maxAge: 2, reference: '2024-01-02T01:00:00Z' },
-      rows: "SELECT TIMESTAMPTZ '2024-01-01T00:00:00Z' AS ts",
-      failedCount: 1,
-      total: 1,
-      passed: false,
-    },
-    { kind: 'count', options: { min: 1 }, rows: none('INT'), failedCount: 1, total: 0, passed: false },
-  ]
-
-  it.each(vectors.map((vector, index) => [index, vector.kind, vector] as const))(
-    'come out: %i, %s',
-    async (_index, name, vector) => {
-      const { engine, close } = await open()
-      try {
-        const { finding } = await runCheckKind(kindOf(name), engine, vector)
-        expect(finding.failedCount).toBe(vector.failedCount)
-        const within =
-          vector.allowThreshold !== undefined && finding.failedCount / vector.total <= vector.allowThreshold
-        expect(finding.passed || within).toBe(vector.passed)
-      } finally {
-        await close()
-      }
-    },
-  )
 })

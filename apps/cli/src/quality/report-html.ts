@@ -91,7 +91,8 @@ function checkRow({ result, time, ref, history }: ReportedCheck): Html {
     <td>
       <time datetime="${new Date(time).toISOString()}">${formatTime(time)}</time
       ><span class="about"
-        >${partition ?? ''} ${result.snapshotId === undefined ? ref.slice(0, 40) : `snapshot ${result.snapshotId}`}</span
+        >${partition ?? ''}
+        ${result.snapshotId === undefined ? ref.slice(0, 40) : `snapshot ${result.snapshotId}`}</span
       >
     </td>
     <td>${historyPlots(result.name, history)}</td>
@@ -106,7 +107,7 @@ function details({ observed, error, metadata }: ReportedCheck['result']): Html {
     repro === undefined
       ? nothing
       : html`<details>
-          <summary>${formatCount(sample.length)} failing rows</summary>
+          <summary>${plural(sample.length, 'failing row')}</summary>
           <div class="wide" role="region" aria-label="Failing rows" tabindex="0">
             <table class="sample">
               <thead>

@@ -65,7 +65,7 @@ export async function profileTable(
 
 function expressions({ name, type }: NestedField, dialect: SqlDialect) {
   const sql = dialect.identifier(name)
-  const text = typeof type === 'string' ? type : String(type.type)
+  const text = typeof type === 'string' ? type : type.type
   const isNumber = /^(int|long|float|double|decimal.*)$/.test(text)
   const isTime = /^(date|timestamp(tz)?)$/.test(text)
   const numeric = isNumber ? `CAST(${sql} AS DOUBLE)` : isTime ? dialect.epochSeconds(sql) : undefined
@@ -158,12 +158,16 @@ async function buckets(
       `GROUP BY GROUPING SETS (${names.map((name) => `(${name})`).join(', ')})`,
   )
   for (const row of rows) {
-    const [, index, own] = /^(\d+):(.*)$/s.exec(String(row['label'])) ?? []
-    if (row['label'] === null || index === undefined) continue
+    const [, index, own] = /^(\d+):(.*)$/s.exec(labelText(row['label'])) ?? []
+    if (index === undefined) continue
     const bucket = { label: own as string, rows: Number(row['row_count']) }
     groups.set(Number(index), [...(groups.get(Number(index)) ?? []), bucket])
   }
   return groups
+}
+
+function labelText(value: PlainValue | undefined): string {
+  return typeof value === 'string' ? value : ''
 }
 
 function double(value: number): string {

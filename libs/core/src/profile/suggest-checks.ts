@@ -51,7 +51,7 @@ function aboutValues(column: ColumnProfile, rows: number, now: Date): SuggestedC
 
 /** Large numbers and decimals are texts already. */
 function limit(value: ColumnProfile['min']): string {
-  return typeof value === 'number' ? String(value) : quoted(String(value))
+  return typeof value === 'string' ? quoted(value) : JSON.stringify(value)
 }
 
 function quoted(text: string): string {

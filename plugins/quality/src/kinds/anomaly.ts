@@ -25,8 +25,7 @@ export const anomalyOptions = {
   tolerance: z.number().min(0).default(0),
 }
 
-const Schema = z.object(anomalyOptions)
-export type AnomalyOptions = z.infer<typeof Schema>
+export type AnomalyOptions = z.infer<z.ZodObject<typeof anomalyOptions>>
 
 /** The values that the past lets one expect; `undefined` when there are too few of them. */
 export interface Expectation {
