@@ -235,11 +235,10 @@ async function reconciled(engine: EngineUnderTest, outcome: ReconciliationOutcom
             ],
             { kind, options },
           )
-        : await both(
-            ofValues([outcome.source]),
-            ofValues(outcome.target_rows ?? [outcome.target as number]),
-            { kind, options },
-          )
+        : await both(ofValues([outcome.source]), ofValues(outcome.target_rows ?? [outcome.target as number]), {
+            kind,
+            options,
+          })
       if (byGroup) assert.equal(result.metadata.failed_count, 2)
       if (outcome.mismatches !== undefined) assert.equal(result.metadata.failed_count, outcome.mismatches)
       if (byGroup) return
