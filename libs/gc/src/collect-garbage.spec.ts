@@ -101,6 +101,47 @@ describe('a collection', () => {
     expect(await lake.tableFiles()).toEqual([])
   })
 
+  it('keeps what a deleted branch held for as long as the history of its name', async () => {
+    await lake.create('orders')
+    await lake.catalog.createRef('dev')
+    const since = await between()
+    const first = await lake.write('orders', { ref: 'dev' })
+    const second = await lake.write('orders', { ref: 'dev', overwrite: true })
+    const lost = await head('dev')
+    await lake.catalog.deleteRef('dev')
+    await collectGarbage(lake, later(since))
+    await lake.catalog.createRef('again', { from: lost })
+    expect(await lake.readable(['again'])).toEqual(new Set([first, second]))
+    await lake.catalog.deleteRef('again')
+    const { now, retention } = later(since)
+    const briefly = ['dev', 'again'].map((pattern) => ({ pattern, history: 0 }))
+    await collectGarbage(lake, { now, retention: { ...retention, branches: briefly } })
+    expect((await lake.tableFiles()).filter((key) => key.endsWith('.parquet'))).toEqual([])
+  })
+
+  it('looks once at what branches have in common, the longest history first', async () => {
+    await lake.create('orders')
+    for (let count = 0; count < 30; count++) await lake.write('orders')
+    for (let count = 0; count < 40; count++) await lake.catalog.createRef(`dev${count}`)
+    for (let count = 0; count < 40; count++) await lake.write('orders', { ref: `dev${count}` })
+    const { now, retention } = everything()
+    const states = lake.catalog.states.bind(lake.catalog)
+    let past = 0
+    lake.catalog.states = async function* (...args) {
+      for await (const state of states(...args)) {
+        if (!state.current) past++
+        yield state
+      }
+    }
+    const branches = [{ pattern: 'dev*', history: 0 }]
+    await collectGarbage(lake, { now, retention: { ...retention, branches } })
+    // Main's 30 former states, for what is kept and again for the folders of the history, where each branch has one more.
+    expect(past).toBeLessThanOrEqual(30 + 30 + 40)
+    past = 0
+    await collectGarbage(lake, { now, retention })
+    expect(past).toBeLessThanOrEqual(2 * (30 + 40))
+  })
+
   it('leaves young files that no commit names, and takes old ones', async () => {
     await lake.create('orders')
     const stray = await lake.stray('orders')

@@ -1,4 +1,4 @@
-import type { LakeState } from '@phlo/ports'
+import type { LakeState, ToldCommits } from '@phlo/ports'
 import type { Lake } from './lake.js'
 
 /** A state in a ref's whole history. */
@@ -7,14 +7,11 @@ export interface HistoricState {
   readonly state: LakeState
 }
 
-/** Every state in the refs' whole history. Refs at one commit have one history, which is told of the first of them. */
+/** Every state in the refs' whole history; what refs have in common is told of the first of them. */
 export async function* lakeHistory({ catalog }: Lake): AsyncGenerator<HistoricState> {
-  const told = new Set<string>()
-  for (const { name: ref, commit } of await catalog.listRefs()) {
-    if (told.has(commit)) continue
-    told.add(commit)
-    for await (const state of catalog.states(commit, { since: new Date(0) })) yield { ref, state }
-  }
+  const told: ToldCommits = new Map()
+  for (const { name: ref, commit } of await catalog.listRefs())
+    for await (const state of catalog.states(commit, { since: new Date(0), told })) yield { ref, state }
 }
 
 /** Keys of the tables' folders in the history. */

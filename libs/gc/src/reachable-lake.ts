@@ -1,4 +1,4 @@
-import { isPhloError, type LakeState, type RefInfo } from '@phlo/ports'
+import { isPhloError, type LakeState, type RefInfo, type ToldCommits } from '@phlo/ports'
 import { type LakeRetention, historyOf } from './lake-retention.js'
 import type { Lake } from './lake.js'
 import { ReachableFiles } from './reachable-files.js'
@@ -15,6 +15,9 @@ export class ReachableLake {
   private readonly seen = new Map<string, string>()
   /** The commits whose present states were followed. */
   private readonly followed = new Set<string>()
+  /** Deleted branches and tags whose past was followed. */
+  private readonly gone = new Set<string>()
+  private readonly told: ToldCommits = new Map()
 
   constructor(lake: Lake, retention: LakeRetention, now: number) {
     this.lake = lake
@@ -25,7 +28,8 @@ export class ReachableLake {
 
   /**
    * Follows every ref that is new or has moved since the last call. A ref may be merged into another and deleted while
-   * they are listed, so that neither seems to hold its files: they are listed until nothing has changed.
+   * they are listed, so that neither seems to hold its files: they are listed until nothing has changed. What is deleted
+   * stays for as long as the history of a branch of that name.
    *
    * Throws PHLO_OBJECT_NOT_FOUND where a present state has lost a file.
    */
@@ -33,35 +37,38 @@ export class ReachableLake {
     for (;;) {
       const refs = await this.lake.catalog.listRefs()
       const moved = refs.filter(({ name, commit }) => this.seen.get(name) !== commit)
-      if (moved.length === 0) return
+      const gone = (await this.lake.catalog.deletedRefs()).filter((name) => !this.gone.has(name))
+      if (moved.length + gone.length === 0) return
       // Present states first: the files of one must all be there, those of the past may have gone.
       for (const ref of moved) await this.followPresent(ref)
-      for (const ref of moved) {
-        const since = new Date(this.now - historyOf(this.retention, ref.name))
-        if (ref.type === 'branch') await this.followPast(ref, since)
-        this.seen.set(ref.name, ref.commit)
-      }
+      const branches = moved.filter(({ type }) => type === 'branch').map(({ name }) => name)
+      // The longest history first: what others have in common with it is told with it.
+      const since = (name: string) => this.now - historyOf(this.retention, name)
+      for (const name of [...branches, ...gone].sort((a, b) => since(a) - since(b)))
+        await this.followPast(name, new Date(since(name)))
+      for (const { name, commit } of moved) this.seen.set(name, commit)
+      for (const name of gone) this.gone.add(name)
     }
   }
 
   /** Branches and tags at one commit have one present state. */
   private async followPresent(ref: RefInfo): Promise<void> {
     if (this.followed.has(ref.commit)) return
-    await this.follow(ref, this.lake.catalog.states(ref.commit))
+    await this.follow(ref.name, this.lake.catalog.states(ref.commit))
     this.followed.add(ref.commit)
   }
 
   /** By the branch's name, since its reflog leads to commits that it was moved away from. */
-  private async followPast(ref: RefInfo, since: Date): Promise<void> {
+  private async followPast(name: string, since: Date): Promise<void> {
     try {
-      await this.follow(ref, this.lake.catalog.states(ref.name, { since }))
+      await this.follow(name, this.lake.catalog.states(name, { since, told: this.told }))
     } catch (error) {
       // Deleted since it was listed, which the next listing tells.
       if (!isPhloError(error, 'PHLO_REF_NOT_FOUND')) throw error
     }
   }
 
-  private async follow({ name }: RefInfo, states: AsyncIterable<LakeState>): Promise<void> {
+  private async follow(name: string, states: AsyncIterable<LakeState>): Promise<void> {
     for await (const state of states) {
       for (const uri of await this.files.addState(name, state)) {
         const folder = this.lake.store.key(uri)

@@ -96,6 +96,7 @@ export {
   type TableDiff,
   type TableMerge,
   type VersionedCatalog,
+  type ToldCommits,
 } from './versioned-catalog.js'
 export type { ColumnRule, ColumnSchema, ComparisonOperator, RowRule, RowSchema, RuleValue } from './row-schema.js'
 export type { SqlDialect } from './sql-dialect.js'

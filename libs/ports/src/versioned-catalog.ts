@@ -142,6 +142,12 @@ export interface LakeState {
   readonly current: boolean
 }
 
+/**
+ * Commits whose states were told already, each with the time back to which its past was told, too. Refs share most of their
+ * past, which need not be told of each.
+ */
+export type ToldCommits = Map<string, Date>
+
 /** A catalog whose whole state has branches, tags and history. */
 export interface VersionedCatalog extends Catalog {
   /** Branches and tags, in order of their names. */
@@ -225,9 +231,13 @@ export interface VersionedCatalog extends Catalog {
   /**
    * The tables and views of a branch, tag or commit; with `since` also every state in which it held them at any time from
    * then on: by its commits along first parents, and for a branch or tag by its reflog. Present ones come first; some
-   * come more than once.
+   * come more than once. A branch or tag that was deleted has a past alone. States of commits in `told` are left out,
+   * and those that are told are added to it.
    */
-  states(ref: string, options?: { readonly since?: Date }): AsyncIterable<LakeState>
+  states(ref: string, options?: { readonly since?: Date; readonly told?: ToldCommits }): AsyncIterable<LakeState>
+
+  /** Names of branches and tags that were deleted and of which a reflog tells where they stood. */
+  deletedRefs(): Promise<readonly string[]>
 
   /** URIs of the folders in which there is nothing but this catalog's tables, and what is left of them. */
   ownedFolders(): readonly string[]

@@ -33,6 +33,7 @@ import {
   type RefOptions,
   type RefWords,
   type TableIdentifier,
+  type ToldCommits,
   type VersionedCatalog,
 } from '@phlo/ports'
 import { BranchWriter } from './branch-writer.js'
@@ -238,8 +239,12 @@ export class EmbeddedCatalog implements VersionedCatalog {
     return this.history.commitAt(ref, time)
   }
 
-  states(ref: string, { since }: { since?: Date } = {}): AsyncIterable<LakeState> {
-    return this.retained.states(ref, since)
+  states(ref: string, options: { since?: Date; told?: ToldCommits } = {}): AsyncIterable<LakeState> {
+    return this.retained.states(ref, options)
+  }
+
+  async deletedRefs(): Promise<readonly string[]> {
+    return this.refList.deleted()
   }
 
   ownedFolders(): readonly string[] {

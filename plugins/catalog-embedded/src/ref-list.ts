@@ -35,6 +35,20 @@ export class RefList {
 
   /** In order of their names. */
   async list(): Promise<RefInfo[]> {
+    await this.look()
+    return [...this.known]
+      .filter(([, { state }]) => !state.deleted)
+      .map(([name, { state }]) => ({ name, type: state.type, commit: state.commit, protected: state.protected }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  /** Names of those that are gone, in order. */
+  async deleted(): Promise<string[]> {
+    await this.look()
+    return [...this.known].flatMap(([name, { state }]) => (state.deleted ? [name] : [])).sort()
+  }
+
+  private async look(): Promise<void> {
     const versions = new Map<string, string>()
     for await (const { key, version } of this.store.list(this.refs.prefix)) versions.set(this.refs.nameOf(key), version)
     const unknown = () => [...versions].filter(([name, version]) => this.known.get(name)?.version !== version)
@@ -45,10 +59,6 @@ export class RefList {
     }
     this.known = new Map([...this.known].filter(([name]) => versions.has(name)))
     if (missing.length > worthWriting) await this.writeIndex()
-    return [...this.known]
-      .filter(([, { state }]) => !state.deleted)
-      .map(([name, { state }]) => ({ name, type: state.type, commit: state.commit, protected: state.protected }))
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
   }
 
   private async read(name: string): Promise<void> {

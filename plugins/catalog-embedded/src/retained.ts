@@ -1,5 +1,5 @@
 import { type CatalogValue, parseKey } from '@phlo/catalog'
-import type { LakeState, ObjectInfo, ObjectStore } from '@phlo/ports'
+import type { LakeState, ObjectInfo, ObjectStore, ToldCommits } from '@phlo/ports'
 import type { CommitObject } from './commit-object.js'
 import { type CommitStore, isCommitId } from './commit-store.js'
 import type { History } from './history.js'
@@ -32,23 +32,26 @@ export class Retained {
   }
 
   /** As `VersionedCatalog.states`. */
-  async *states(name: string, since?: Date): AsyncGenerator<LakeState> {
-    const head = await this.history.resolve(name)
-    yield* this.contents(head, true)
-    if (!since) return
-    const walked = new Set([head.id])
-    yield* this.past(head, since, walked)
+  async *states(
+    name: string,
+    { since, told = new Map() }: { readonly since?: Date; readonly told?: ToldCommits },
+  ): AsyncGenerator<LakeState> {
     const ref = isCommitId(name) ? undefined : await this.refs.read(name)
-    if (!ref) return
+    const isGone = ref?.deleted === true && since !== undefined
+    const head = isGone ? undefined : await this.history.resolve(name)
+    if (head && !isTold(told, head.id, since)) {
+      yield* this.contents(head, true)
+      if (since) yield* this.past(head, since, told)
+    }
+    if (!since || !ref) return
     for await (const { time, from } of this.refs.logs.entries(ref)) {
       if (time < since.getTime()) return
-      if (from === undefined || walked.has(from)) continue
-      // The ref was moved away from there.
+      if (from === undefined || isTold(told, from, since)) continue
+      // The ref was moved away from there, or deleted.
       const commit = await this.commits.find(from)
       if (!commit) continue
-      walked.add(from)
       yield* this.contents(commit, false)
-      yield* this.past(commit, since, walked)
+      yield* this.past(commit, since, told)
     }
   }
 
@@ -107,13 +110,17 @@ export class Retained {
     for await (const [key, value] of this.tree.items(root, '', () => true)) yield* this.state(key, value, id, current)
   }
 
-  /** What the commit's ancestors held at a time since then and the commit does not hold. */
-  private async *past(commit: CommitObject, since: Date, walked: Set<string>): AsyncGenerator<LakeState> {
+  /**
+   * What the commit's ancestors held at a time since then and the commit does not hold, as far as that was not told. Where
+   * the past of an ancestor was, all that it held was, too.
+   */
+  private async *past(commit: CommitObject, since: Date, told: ToldCommits): AsyncGenerator<LakeState> {
+    told.set(commit.id, since)
     for (let child = commit; child.time >= since.getTime();) {
       const [id] = child.parents
-      const parent = id === undefined || walked.has(id) ? undefined : await this.commits.find(id)
+      const parent = id === undefined || isTold(told, id, since) ? undefined : await this.commits.find(id)
       if (!parent) return
-      walked.add(parent.id)
+      told.set(parent.id, since)
       for (const { key, before } of await this.tree.diff(parent.root, child.root))
         yield* this.state(key, before, parent.id, false)
       child = parent
@@ -125,4 +132,10 @@ export class Retained {
     const metadataLocation = this.store.uri(value.metadata)
     yield { identifier: parseKey(key), kind: value.type, metadataLocation, commit, current }
   }
+}
+
+/** Were the commit's states told, and those of its past since then? */
+function isTold(told: ToldCommits, commit: string, since: Date | undefined): boolean {
+  const until = told.get(commit)
+  return until !== undefined && (!since || until <= since)
 }

@@ -33,6 +33,7 @@ import {
   type RefOptions,
   type RefWords,
   type TableIdentifier,
+  type ToldCommits,
   type VersionedCatalog,
 } from '@phlo/ports'
 import { connect } from './connect.js'
@@ -277,8 +278,16 @@ export class NessieCatalog implements VersionedCatalog {
     return undefined
   }
 
-  async *states(ref: string, { since }: { readonly since?: Date } = {}): AsyncIterable<LakeState> {
-    yield* lakeStates(this.api, this.store, await this.refs.resolve(ref), since)
+  async *states(
+    ref: string,
+    options: { readonly since?: Date; readonly told?: ToldCommits } = {},
+  ): AsyncIterable<LakeState> {
+    yield* lakeStates(this.api, this.store, await this.refs.resolve(ref), options)
+  }
+
+  /** None: Nessie forgets them. */
+  async deletedRefs(): Promise<readonly string[]> {
+    return []
   }
 
   ownedFolders(): readonly string[] {

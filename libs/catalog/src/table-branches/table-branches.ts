@@ -259,6 +259,10 @@ export class TableBranches implements VersionedCatalog {
     throw unsupported('has no history of the lake')
   }
 
+  deletedRefs(): Promise<never> {
+    return Promise.reject(unsupported('keeps no log of its branches'))
+  }
+
   ownedFolders(): readonly string[] {
     return []
   }

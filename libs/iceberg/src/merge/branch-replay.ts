@@ -94,11 +94,12 @@ export class BranchReplay {
       throw mergeConflict('history', 'The target went back behind what the source changed', { branch: branch.name })
     this.requireOwnRowIds(step)
     for (const { file } of step.addedData) this.ownFiles.add(file.path)
-    const concurrent = new ConcurrentChanges(files, this.unseen ?? [])
-    if (!this.unseen && (!appends || keys.length > 0))
+    // Also for appends: what has expired may have been a merge by key.
+    if (!this.unseen)
       throw mergeConflict('history', 'The target no longer tells what it did since the sides parted', {
         branch: branch.name,
       })
+    const concurrent = new ConcurrentChanges(files, this.unseen)
     const compared = step.operation === 'replace' ? [] : data
     const apart = await requireOtherKeys(concurrent, keys, compared, files, this.sharedKey)
     const { deletes, united, key } = await uniteVectors(
@@ -129,7 +130,7 @@ export class BranchReplay {
       add: [...data, ...deletes],
       operation: step.operation,
       removePaths,
-      ...(this.unseen && !appends && !branch.isAlone && { validation: this.validation(step, region, united, deletes) }),
+      ...(!appends && !branch.isAlone && { validation: this.validation(step, region, united, deletes) }),
       summary: step.summary,
     })
     const numberOf = (snapshots: TableMetadata['snapshots']) =>

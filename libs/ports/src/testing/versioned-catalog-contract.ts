@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { VersionedCatalog } from '../versioned-catalog.js'
+import type { ToldCommits, VersionedCatalog } from '../versioned-catalog.js'
 import {
   type CatalogFixture,
   newTable,
@@ -229,6 +229,44 @@ function historyCases(using: UsingCatalog<VersionedCatalog>): void {
       { ...state, commit: undefined },
       { identifier: table('a.t'), kind: 'table', metadataLocation: present[0], commit: undefined, current: true },
     )
+  })
+
+  using('tells once what refs have in common', async (catalog) => {
+    const since = await moment()
+    await seed(catalog, [namespaceOf('a'), newTable(catalog, table('a.t'))])
+    await catalog.commit([setProperty(table('a.t'), 'k', '1')], { message: 'change' })
+    await catalog.createRef('dev')
+    const location = async (ref: string) => (await catalog.loadTable(table('a.t'), { ref }))?.metadataLocation
+    const parted = await location('dev')
+    await catalog.commit([setProperty(table('a.t'), 'k', 'dev')], { message: 'change', ref: 'dev' })
+    const told: ToldCommits = new Map()
+    const locations = async (ref: string, from: Date) =>
+      (await take(catalog.states(ref, { since: from, told }))).map(({ metadataLocation }) => metadataLocation)
+    const late = await moment()
+    assert.deepEqual(await locations('main', late), [parted])
+    // A longer history goes on behind what a shorter one told.
+    assert.equal((await locations('dev', since)).length, 3)
+    assert.deepEqual(await locations('dev', since), [])
+    assert.deepEqual(await locations('main', since), [])
+  })
+
+  using('tells what a deleted branch held, where it remembers', async (catalog) => {
+    const since = await moment()
+    await seed(catalog, [namespaceOf('a')])
+    await catalog.createRef('dev')
+    await catalog.createRef('kept')
+    await seed(catalog, [newTable(catalog, table('a.t'))], 'dev')
+    const location = (await catalog.loadTable(table('a.t'), { ref: 'dev' }))?.metadataLocation
+    await catalog.deleteRef('dev')
+    assert.deepEqual(await catalog.deletedRefs(), catalog.supports.reflog ? ['dev'] : [])
+    await assert.rejects(take(catalog.states('dev')), withCode('PHLO_REF_NOT_FOUND'))
+    if (!catalog.supports.reflog) return
+    const found = await take(catalog.states('dev', { since }))
+    assert.deepEqual(
+      found.map(({ metadataLocation, current }) => [metadataLocation, current]),
+      [[location, false]],
+    )
+    assert.deepEqual(await take(catalog.states('dev', { since: await moment() })), [])
   })
 
   using('commits on top of a commit, on no branch', async (catalog) => {
