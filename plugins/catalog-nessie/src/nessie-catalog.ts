@@ -65,7 +65,7 @@ export class NessieCatalog implements VersionedCatalog {
     views: true,
     renames: true,
     nestedNamespaces: true,
-    detachedCommits: false,
+    detachedCommits: true,
     protection: false,
     reflog: false,
   }
@@ -159,10 +159,22 @@ export class NessieCatalog implements VersionedCatalog {
 
   async commit(changes: readonly CatalogChange[], options: CommitOptions): Promise<CommitResult> {
     const { ref = mainBranch } = options
-    if (isCommitHash(ref))
-      throw new PhloError('PHLO_UNSUPPORTED', 'Nessie commits to branches only', {
-        hint: 'Make a branch at the commit, and commit to that.',
+    if (!isCommitHash(ref)) return this.commitTo(ref, changes, options)
+    await this.newest(ref)
+    // Nessie commits to branches only, and keeps what it has made when they are gone.
+    return (
+      await this.refs.aside(ref, async ({ name }) => {
+        const result = await this.commitTo(name, changes, options)
+        return { result, made: result.commit }
       })
+    ).result
+  }
+
+  private async commitTo(
+    ref: string,
+    changes: readonly CatalogChange[],
+    options: CommitOptions,
+  ): Promise<CommitResult> {
     const context: ChangeContext = {
       store: this.store,
       files: this.files,

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import {
   type CatalogDifference,
   type MergePlan,
@@ -13,7 +12,7 @@ import { differencesOf } from './differences.js'
 import { type KeyMergeMode, type NessieApi, type Operation, type Outcome, type Reference } from './nessie-api.js'
 import { commitMeta, type CommitWords, type Edits } from './nessie-commits.js'
 import { elementsOf } from './nessie-content.js'
-import { type NessieRefs, scratchPrefix } from './nessie-refs.js'
+import type { NessieRefs } from './nessie-refs.js'
 import { NessieState } from './nessie-state.js'
 import { Operations } from './operations.js'
 
@@ -186,19 +185,14 @@ export class NessieMerging {
    * moved elsewhere, or an answer got lost before that.
    */
   private async aside(target: Reference, work: (scratch: Reference) => Promise<Outcome>): Promise<string | undefined> {
-    const { api } = this.parts
-    const name = `${scratchPrefix}m${randomUUID()}`
-    await api.createReference(name, 'BRANCH', target.hash)
-    let made: string | undefined
-    try {
-      const outcome = await work({ type: 'BRANCH', name, hash: target.hash })
+    const { made, isMoved } = await this.parts.refs.aside(target.hash, async (scratch) => {
+      const outcome = await work(scratch)
       if ('conflict' in outcome)
         throw new PhloError('PHLO_INTERNAL', `Nessie refused a merge that was planned: ${outcome.conflict}`)
-      if ('hash' in outcome) made = outcome.hash
-      return made !== undefined && (await this.move(target, made)) ? made : undefined
-    } finally {
-      await api.deleteReference({ type: 'BRANCH', name, hash: made ?? target.hash }).catch(() => undefined)
-    }
+      if (!('hash' in outcome)) return { made: undefined, isMoved: false }
+      return { made: outcome.hash, isMoved: await this.move(target, outcome.hash) }
+    })
+    return isMoved ? made : undefined
   }
 
   /** Moves the branch if it still stands where it was seen. */

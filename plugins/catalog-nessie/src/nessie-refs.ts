@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { checkRefName, noRef, refMoved } from '@phlo/catalog'
 import { mainBranch, PhloError, type RefInfo, type VersionedCatalog } from '@phlo/ports'
 import { isCommitHash, type NessieApi, type Outcome, type Reference } from './nessie-api.js'
@@ -88,6 +89,26 @@ export class NessieRefs {
     throw lost(name)
   }
 
+  /**
+   * Does the work on a branch of its own that begins at the commit and goes afterwards. `made` is the commit at which it
+   * stands then, which stays readable by its hash.
+   */
+  async aside<T extends { readonly made: string | undefined }>(
+    hash: string,
+    work: (branch: Reference) => Promise<T>,
+  ): Promise<T> {
+    const name = `${scratchPrefix}${randomUUID()}`
+    await this.api.createReference(name, 'BRANCH', hash)
+    let made: string | undefined
+    try {
+      const result = await work({ type: 'BRANCH', name, hash })
+      made = result.made
+      return result
+    } finally {
+      await this.api.deleteReference({ type: 'BRANCH', name, hash: made ?? hash }).catch(() => undefined)
+    }
+  }
+
   /** Nessie's rule for names is narrower than everybody's, and its own to tell. */
   private async invalidName(name: string, work: () => Promise<Outcome>): Promise<Outcome> {
     if (isPossibleName(name)) return work()
@@ -97,8 +118,8 @@ export class NessieRefs {
   }
 }
 
-/** Branches that a merge is made on before its target moves to it. */
-export const scratchPrefix = 'phlo-merge/'
+/** Branches that a merge is made on before its target moves to it, and those of detached commits. */
+const scratchPrefix = 'phlo-merge/'
 
 export function refInfo({ name, type, hash }: Reference): RefInfo {
   return { name, type: type === 'TAG' ? 'tag' : 'branch', commit: hash, protected: false }
