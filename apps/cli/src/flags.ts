@@ -1,13 +1,11 @@
+import { durationPattern, parseDuration } from '@phlo/core'
 import { InvalidArgumentError, Option } from 'commander'
-
-const units = { m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** `30m`, `12h`, `7d` as milliseconds. */
 export const spanOption = (flags: string, description: string) =>
   new Option(flags, description).argParser((text) => {
-    const span = /^(\d+)([mhd])$/.exec(text)
-    if (!span) throw new InvalidArgumentError('Write 30m, 12h or 7d.')
-    return Number(span[1]) * units[span[2] as keyof typeof units]
+    if (!durationPattern.test(text)) throw new InvalidArgumentError('Write 30m, 12h or 7d.')
+    return parseDuration(text)
   })
 
 /** Options of `run` and `plan`. */

@@ -39,6 +39,7 @@ export { type CheckedPartitions, scopeCondition, windowInterval } from './checks
 export { type CheckHistory, CheckRunner } from './checks/check-runner.js'
 export type { CheckTarget } from './checks/prepared-check.js'
 export { failedFraction, verdict, type VerdictRules } from './checks/verdict.js'
+export { durationPattern, parseDuration } from './duration.js'
 export { type ErrorInfo, errorInfo } from './events/error-info.js'
 export type { RunEvent, RunOutcome, StepName } from './events/run-events.js'
 export { type Interval, IntervalSet } from './partitions/interval-set.js'

@@ -1,6 +1,6 @@
 import { type CollectionOptions, collectGarbage, type FileJudgement, judgeFiles, type Lake } from '@phlo/gc'
-import { expiredBranches, tidyBranches } from '@phlo/core'
-import { type OpenProject, parseDuration, processHost } from '@phlo/core/runtime'
+import { expiredBranches, parseDuration, tidyBranches } from '@phlo/core'
+import { type OpenProject, processHost } from '@phlo/core/runtime'
 import {
   type Catalog,
   CatalogPort,

@@ -1,5 +1,5 @@
-import { executeRun, type RunOutcome, type RunRequest } from '@phlo/core'
-import { parseDuration, processHost } from '@phlo/core/runtime'
+import { executeRun, parseDuration, type RunOutcome, type RunRequest } from '@phlo/core'
+import { processHost } from '@phlo/core/runtime'
 import type { Workspace } from '@phlo/authoring/loading'
 import {
   CatalogPort,

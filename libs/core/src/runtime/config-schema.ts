@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { durationPattern } from '../duration.js'
 
 /** A plugin in a place of a profile: `{ use: minio, with: { bucket: lake } }`. */
 export const PluginUse = z.strictObject({
@@ -21,7 +22,6 @@ const Profile = z.strictObject({
 })
 export type Profile = z.infer<typeof Profile>
 
-const durationPattern = /^(\d+)(m|h|d)$/
 const Duration = z.string().regex(durationPattern, 'must be a duration such as 7d, 12h or 30m')
 
 export const ProjectConfig = z.strictObject({
@@ -53,14 +53,6 @@ export const ProjectConfig = z.strictObject({
   plugins: z.array(PluginUse).default([]),
 })
 export type ProjectConfig = z.infer<typeof ProjectConfig>
-
-/** Milliseconds of `7d`, `12h`, `30m`. */
-export function parseDuration(text: string): number {
-  const match = durationPattern.exec(text)
-  if (!match) throw new RangeError(`${text} is no duration`)
-  const unit = { m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'm' | 'h' | 'd']
-  return Number(match[1]) * unit
-}
 
 /** What stands where phlo.yaml says nothing: it needs nothing but Node. */
 export const defaultPlugins: Readonly<Record<ProfilePlace, string>> = {

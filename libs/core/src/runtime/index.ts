@@ -1,5 +1,5 @@
 export { Composition } from './composition.js'
-export { parseDuration, type ProjectConfig } from './config-schema.js'
+export type { ProjectConfig } from './config-schema.js'
 export { Environment } from './environment.js'
 export { type OpenOptions, openProject, type OpenProject } from './open-project.js'
 export { loadPlugin, type LoadedPlugin, type PluginLoading } from './plugin-loader.js'

@@ -1,7 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals'
 import path from 'node:path'
 import { ProjectFolder } from '../testing/project-folder.js'
-import { parseDuration } from './config-schema.js'
 import { findProject, loadProject } from './project-config.js'
 
 let folder: ProjectFolder | undefined
@@ -326,12 +325,5 @@ describe('secrets', () => {
   it('are never ordinary words', async () => {
     const env = { TOKEN_CHECK: 'true', NPM_TOKEN: 'abc', PRIVATE: 'None' }
     expect(await redact('name: p\n', env, 'true abc None')).toBe('true abc None')
-  })
-})
-
-describe('a duration', () => {
-  it('is milliseconds', () => {
-    expect(['30m', '12h', '7d'].map(parseDuration)).toEqual([1_800_000, 43_200_000, 604_800_000])
-    expect(() => parseDuration('1w')).toThrow(RangeError)
   })
 })

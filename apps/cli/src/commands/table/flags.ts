@@ -1,12 +1,10 @@
+import { durationPattern, parseDuration } from '@phlo/core'
 import type { ColumnCondition, SortKey } from '@phlo/ports'
 import { InvalidArgumentError, Option } from 'commander'
 
-const units = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
 /** `7d` before now, or a time in ISO 8601. */
 function pastTime(text: string): Date {
-  const age = /^(\d+)([smhd])$/.exec(text)
-  const time = age ? new Date(Date.now() - Number(age[1]) * units[age[2] as keyof typeof units]) : new Date(text)
+  const time = durationPattern.test(text) ? new Date(Date.now() - parseDuration(text)) : new Date(text)
   if (Number.isNaN(time.getTime()))
     throw new InvalidArgumentError('Write 90s, 30m, 2h, 7d or a time: 2026-01-01T00:00Z.')
   return time
