@@ -14,6 +14,7 @@ import type { DeleteFile } from '../scan/delete-index.js'
 import { planScan, type ScanTask } from '../scan/scan.js'
 import { parsePrimitive } from '../types/primitive.js'
 import { encodeValue } from '../types/value.js'
+import { equalityDeleteFile } from './equality-delete-file.js'
 import { column } from './example-files.js'
 
 /** A version of a row of a table with the columns `key` (1), `value` (2) and `part` (3), by which it is partitioned. */
@@ -135,21 +136,7 @@ export class FileContents {
   equalityDeletes(part: number, value: number): DataFile {
     const path = this.path('equality')
     this.values.set(path, value)
-    const bound = new Map([[2, encodeValue(int, value)]])
-    return {
-      content: fileContent.equalityDeletes,
-      specId: 0,
-      path,
-      format: 'PARQUET',
-      partition: [part],
-      recordCount: 1,
-      fileSize: 50,
-      equalityIds: [2],
-      valueCounts: new Map([[2, 1]]),
-      nullCounts: new Map([[2, 0]]),
-      lowerBounds: bound,
-      upperBounds: bound,
-    }
+    return equalityDeleteFile(path, part, 2, value)
   }
 
   /** The live data files as a reader finds them. */

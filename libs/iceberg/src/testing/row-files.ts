@@ -3,6 +3,7 @@ import type { SnapshotSelection } from '../metadata/select-snapshot.js'
 import type { Table } from '../table/table.js'
 import { parsePrimitive } from '../types/primitive.js'
 import { encodeValue } from '../types/value.js'
+import { equalityDeleteFile } from './equality-delete-file.js'
 
 /** A row of a table with the columns `value` (field 1) and `part` (field 2), by which it is partitioned. */
 export interface Row {
@@ -65,21 +66,7 @@ export class RowFiles {
   equality(table: Table, part: number, value: number): DataFile {
     const path = this.path(table, 'equality')
     this.deletes.set(path, (row) => row.value === value)
-    const bound = new Map([[1, encodeValue(int, value)]])
-    return {
-      content: fileContent.equalityDeletes,
-      specId: 0,
-      path,
-      format: 'PARQUET',
-      partition: [part],
-      recordCount: 1,
-      fileSize: 50,
-      equalityIds: [1],
-      valueCounts: new Map([[1, 1]]),
-      nullCounts: new Map([[1, 0]]),
-      lowerBounds: bound,
-      upperBounds: bound,
-    }
+    return equalityDeleteFile(path, part, 1, value)
   }
 
   /** The live data files with the rows that are left of them, and those that are not. */
