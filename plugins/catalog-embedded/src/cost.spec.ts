@@ -84,7 +84,7 @@ describe('puts that wait for each other', () => {
 
   it('are one for a new branch', async () => {
     await catalog.createRef('one')
-    expect([store.puts, store.rounds]).toEqual([['catalog/refs/one'], 1])
+    expect([store.puts, store.rounds, store.reads]).toEqual([['catalog/refs/one'], 1, ['catalog/refs/main']])
   })
 
   it('are two for a commit: the metadata file and the commit at once, then the branch', async () => {

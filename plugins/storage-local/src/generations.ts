@@ -19,7 +19,7 @@ const mostSteps = 64
 const youngMilliseconds = 10 * 60_000
 
 /** One state of a key. Generation 0 is the plain file, made by the first put. */
-export interface Generation {
+interface Generation {
   readonly generation: number
   readonly file: string
 }
