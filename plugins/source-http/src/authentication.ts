@@ -39,7 +39,7 @@ function fixed(apply: (request: Request) => Request, secrets: readonly string[])
   return { apply: async (request) => apply(request), renew: async () => false, secrets: () => secrets }
 }
 
-export function withHeader(request: Request, name: string, value: string): Request {
+function withHeader(request: Request, name: string, value: string): Request {
   return { ...request, headers: { ...request.headers, [name]: value } }
 }
 

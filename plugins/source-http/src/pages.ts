@@ -108,7 +108,7 @@ export async function pageWalks(pagination: Pagination): Promise<() => PageWalk>
 }
 
 /** The URL of a relation in a `Link` header. Source: RFC 8288, 3. */
-export function linkTo(rel: string, header: string): string | undefined {
+function linkTo(rel: string, header: string): string | undefined {
   const links = /<([^<>]*)>((?:\s*;\s*[^\s=;,<>"]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]*))?)*)/g
   for (const [, url = '', parameters = ''] of header.slice(0, 64 * 1024).matchAll(links)) {
     const [, quoted, bare] = /;\s*rel\s*=\s*(?:"([^"]*)"|([^\s;,"]+))/i.exec(parameters) ?? []

@@ -93,7 +93,7 @@ function arrayParts(text: string, delimiter: string): Part[] {
     else if (character === delimiter) parts.push(',')
     else if (character === '"') {
       let said = ''
-      while (++at < text.length && text[at] !== '"') said += text[at] === '\\' ? text[++at] : text[at]
+      while (++at < text.length && text[at] !== '"') said += text.charAt(text[at] === '\\' ? ++at : at)
       parts.push({ text: said })
     } else {
       let end = at

@@ -54,7 +54,7 @@ export class Session {
     const client = new pg.Client({
       connectionString: server.url,
       ...(server.password !== undefined && { password: server.password }),
-      types: asText as never,
+      types: asText,
       connectionTimeoutMillis: connectTimeout,
       application_name: 'phlo',
       ...(replication && { replication: 'database' }),

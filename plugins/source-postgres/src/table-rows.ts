@@ -103,7 +103,7 @@ export async function beginReading(session: Session, snapshot?: string): Promise
 }
 
 /** Conditions that divide a table's pages; the last one is open, as the table may have grown before the snapshot. */
-export function pageRanges(pages: number | undefined, parallel: number): string[] {
+function pageRanges(pages: number | undefined, parallel: number): string[] {
   if (pages === undefined || pages < 2 * leastPages || parallel === 1) return ['']
   const size = Math.max(leastPages, Math.ceil(pages / (parallel * chunksEach)))
   const starts = Array.from({ length: Math.ceil(pages / size) }, (_, index) => index * size)
