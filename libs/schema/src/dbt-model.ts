@@ -105,12 +105,14 @@ function columnOf(column: Column, tests: readonly DbtTest[], type: IcebergType):
 /** A test that only warns, or looks at some rows only, says nothing of every row. */
 function isConditional(options: Readonly<Record<string, unknown>>): boolean {
   const config = { ...record(options['config']), ...options }
-  return config['where'] !== undefined || String(config['severity'] ?? 'error').toLowerCase() === 'warn'
+  return (
+    config['where'] !== undefined || /^warn$/i.test(typeof config['severity'] === 'string' ? config['severity'] : '')
+  )
 }
 
 function acceptedValues({ name, options }: DbtTest, type: IcebergType): ColumnRule[] {
   if (name !== 'accepted_values' || isConditional(options) || !Array.isArray(options['values'])) return []
-  const numeric = ['int', 'long', 'float', 'double'].includes(String(type))
+  const numeric = typeof type === 'string' && ['int', 'long', 'float', 'double'].includes(type)
   // dbt quotes values unless told otherwise; the column's type tells what they are.
   const values = (options['values'] as unknown[]).map((value) =>
     type === 'boolean' ? String(value) === 'true' : numeric ? Number(value) : String(value),

@@ -97,20 +97,20 @@ export function field(schema: z.ZodType, options: FieldOptions): z.ZodType {
   return copy
 }
 
-type Check = z.core.$ZodCheck<never>
+type Check = z.core.$ZodCheck
 
 function checksOf({ ge, gt, le, lt, isin, notin, regex, length, format }: FieldOptions, compare: Comparison): Check[] {
-  const checks: (z.core.$ZodCheck<never> | undefined)[] = [
+  const checks: (z.core.$ZodCheck | undefined)[] = [
     ge === undefined ? undefined : limit(ge, 'min', false, compare),
     gt === undefined ? undefined : limit(gt, 'min', true, compare),
     le === undefined ? undefined : limit(le, 'max', false, compare),
     lt === undefined ? undefined : limit(lt, 'max', true, compare),
     isin && among('in', isin, compare),
     notin && among('not-in', notin, compare),
-    regex && (z.regex(regex) as Check),
-    typeof length === 'number' ? (z.length(length) as Check) : undefined,
-    typeof length === 'object' && length.min !== undefined ? (z.minLength(length.min) as Check) : undefined,
-    typeof length === 'object' && length.max !== undefined ? (z.maxLength(length.max) as Check) : undefined,
+    regex && z.regex(regex),
+    typeof length === 'number' ? z.length(length) : undefined,
+    typeof length === 'object' && length.min !== undefined ? z.minLength(length.min) : undefined,
+    typeof length === 'object' && length.max !== undefined ? z.maxLength(length.max) : undefined,
     format === undefined ? undefined : formatCheck(format),
   ]
   return checks.filter((check) => check !== undefined)
@@ -119,8 +119,8 @@ function checksOf({ ge, gt, le, lt, isin, notin, regex, length, format }: FieldO
 /** zod itself compares texts by their letters; here dates and times are those that they mean. */
 function limit(given: FieldLimit, kind: 'min' | 'max', exclusive: boolean, compare: Comparison): Check {
   if (typeof given !== 'string') {
-    if (kind === 'min') return (exclusive ? z.gt(given) : z.gte(given)) as Check
-    return (exclusive ? z.lt(given) : z.lte(given)) as Check
+    if (kind === 'min') return exclusive ? z.gt(given) : z.gte(given)
+    return exclusive ? z.lt(given) : z.lte(given)
   }
   const condition = (value: Comparable) => {
     const order = compare(value, given)

@@ -90,7 +90,7 @@ interface Found {
 /** The schema that an asset declares; of a model, or where there is no such asset, the table's own. */
 async function find({ graph, composition }: Workspace, name: string, ref: string): Promise<Found> {
   let asset: Asset | undefined
-  let unknown: unknown
+  let unknown: PhloError | undefined
   try {
     asset = selectAssets(graph, [name])[0]
   } catch (error) {
