@@ -25,15 +25,15 @@ export const anomalyOptions = {
   tolerance: z.number().min(0).default(0),
 }
 
-export type AnomalyOptions = z.infer<z.ZodObject<typeof anomalyOptions>>
+type AnomalyOptions = z.infer<z.ZodObject<typeof anomalyOptions>>
 
 /** The values that the past lets one expect; `undefined` when there are too few of them. */
-export interface Expectation {
+interface Expectation {
   readonly low: number
   readonly high: number
 }
 
-export function expectation(past: readonly number[], options: AnomalyOptions): Expectation | undefined {
+function expectation(past: readonly number[], options: AnomalyOptions): Expectation | undefined {
   if (past.length < options.minHistory) return undefined
   const mean = past.reduce((sum, value) => sum + value, 0) / past.length
   const slack = options.tolerance * Math.abs(mean)
@@ -50,7 +50,7 @@ export function expectation(past: readonly number[], options: AnomalyOptions): E
 }
 
 /** Between two of the values where the share falls between them, as NumPy and Excel do it. */
-export function quantile(values: readonly number[], share: number): number {
+function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   const at = share * (sorted.length - 1)
   const [below, above] = [sorted[Math.floor(at)] as number, sorted[Math.ceil(at)] as number]
