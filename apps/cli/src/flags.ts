@@ -16,6 +16,22 @@ export interface RunFlags {
   readonly force?: boolean
 }
 
+/** A whole number from 1 on. */
+export const countOption = (flags: string, description: string) =>
+  new Option(flags, description).argParser((text) => {
+    if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('Write a whole number, 1 or more.')
+    return Number(text)
+  })
+
+export interface BackfillFlags {
+  readonly from?: string
+  readonly to?: string
+  readonly parallel: number
+  readonly branchPerPartition?: boolean
+  readonly resume?: boolean
+  readonly status?: boolean
+}
+
 export interface QueryFlags {
   readonly ref: string
   readonly snapshot: readonly string[]

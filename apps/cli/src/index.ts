@@ -50,6 +50,7 @@ export {
   type ScheduleOptions,
   source,
   unique,
+  weekly,
   yearly,
   z,
 } from '@phlo/authoring'

@@ -111,7 +111,7 @@ describe('known outcomes that need no engine', () => {
     }
     const { start, end, partitions } = knownOutcomes.backfill
     const day = 86_400_000
-    expect(countPartitions('day', { from: Date.parse(start), to: Date.parse(end) + day })).toBe(partitions)
+    expect(countPartitions({ unit: 'day' }, { from: Date.parse(start), to: Date.parse(end) + day })).toBe(partitions)
     const { days, at, from } = knownOutcomes.rolling_window
     const last = [{ from: Date.parse(at), to: Date.parse(at) + day }]
     expect(windowInterval(days, last, new Date())).toEqual({ from: Date.parse(from), to: Date.parse(at) + day })

@@ -1,7 +1,14 @@
 import { Command, CommanderError, Option } from 'commander'
 import { errorInfo } from '@phlo/core'
 import type { CommandContext, GlobalOptions } from './command-context.js'
-import { type CollectionFlags, type QueryFlags, type RunFlags, spanOption } from './flags.js'
+import {
+  type BackfillFlags,
+  type CollectionFlags,
+  countOption,
+  type QueryFlags,
+  type RunFlags,
+  spanOption,
+} from './flags.js'
 import { exitCode } from './exit-codes.js'
 import { errorText } from './output/report-error.js'
 import { examples } from './output/examples.js'
@@ -108,6 +115,29 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
     )
     .action((selection: string[], options: RunFlags) =>
       run(async () => (await import('./commands/plan.js')).plan(context, globals(), selection, options)),
+    )
+
+  program
+    .command('backfill')
+    .description('take partitions of one asset in, whether they were taken in before or not')
+    .argument('<asset>', 'an asset with partitions')
+    .option('--from <key>', 'first partition, for instance 2001-06-01; by default the asset’s first one')
+    .option('--to <key>', 'last partition, inclusive; by default the last one that is over')
+    .addOption(countOption('--parallel <count>', 'so many partitions at once').default(1))
+    .option('--branch-per-partition', 'publish each partition by itself; without it, all of them in one commit')
+    .option('--resume', 'go on where an earlier backfill of this range stopped')
+    .option('--status', 'only tell which partitions were taken in')
+    .addHelpText(
+      'after',
+      examples(
+        'phlo backfill flights --from 2001-01-01 --to 2001-12-31',
+        'phlo backfill flights --from 2001-01-01 --to 2001-12-31 --resume',
+        'phlo backfill flights --from 2001-01-01 --parallel 4 --branch-per-partition',
+        'phlo backfill flights --status --json',
+      ),
+    )
+    .action((asset: string, options: BackfillFlags) =>
+      run(async () => (await import('./commands/backfill.js')).backfill(context, globals(), asset, options)),
     )
 
   program

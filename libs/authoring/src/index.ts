@@ -16,7 +16,7 @@ export {
 } from './checks.js'
 export type { Duration } from './durations.js'
 export { type AssetHandle, type ColumnOf, ingestion, type IngestionOptions, type IngestionSource } from './ingestion.js'
-export { daily, hourly, monthly, type PartitionOptions, type Partitions, yearly } from './partitions.js'
+export { daily, hourly, monthly, type PartitionOptions, type Partitions, weekly, yearly } from './partitions.js'
 export { type CheckFunctions, quality } from './quality.js'
 export {
   type AnomalyOptions,
@@ -33,6 +33,7 @@ export {
   type Tolerance,
   volume,
 } from './table-checks.js'
+export type { RetryOptions } from './retries.js'
 export { schedule, type ScheduleOptions } from './schedule.js'
 export {
   files,

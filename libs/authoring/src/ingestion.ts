@@ -26,6 +26,7 @@ import { fresh, unique } from './checks.js'
 import { declarations } from './collector.js'
 import { declaredAt } from './declared-at.js'
 import { type Duration, milliseconds } from './durations.js'
+import { type RetryOptions, retryPolicy } from './retries.js'
 import { partitionDefinition, type Partitions } from './partitions.js'
 import { declaredStrategy, type MergeOptions } from './write-strategy.js'
 
@@ -62,6 +63,10 @@ export interface IngestionOptions<Schema extends z.ZodObject> {
   readonly cron?: string
   /** How old the newest row may be, by `column` or the partitions' column. */
   readonly freshness?: { readonly warn?: Duration; readonly fail?: Duration; readonly column?: ColumnOf<Schema> }
+  /** How often a source that fails is tried again, or with which waits. Default: not at all. */
+  readonly retries?: number | RetryOptions
+  /** How long taking it in may last; then it is stopped, and tried again where there are `retries`. */
+  readonly timeout?: Duration
   /** Assets that must be there first; their tables can be read with `ctx.query`. */
   readonly deps?: readonly (AssetHandle | string)[]
 }
@@ -172,6 +177,8 @@ function makeAsset(
     source: typeof source === 'function' ? { kind: 'function', load: source } : { kind: 'static', spec: source },
     ...(options.cron !== undefined && { cron: options.cron }),
     ...(freshness && { freshness }),
+    ...(options.retries !== undefined && { retries: retryPolicy(options.retries) }),
+    ...(options.timeout !== undefined && { timeout: milliseconds(options.timeout) }),
   }
 }
 
@@ -190,6 +197,8 @@ const optionNames: Readonly<Record<keyof IngestionOptions<z.ZodObject>, true>> =
   strict: true,
   cron: true,
   freshness: true,
+  retries: true,
+  timeout: true,
   deps: true,
 }
 
@@ -222,7 +231,7 @@ function keyColumns(
 
 /** NULL has no partition, so the column must not hold it. */
 function checkPartitionColumn(
-  { column: name, unit }: PartitionDefinition,
+  { column: name, unit, timezone }: PartitionDefinition,
   rows: RowSchema,
   location: SourceLocation | undefined,
 ): void {
@@ -231,6 +240,8 @@ function checkPartitionColumn(
   if (!['date', 'timestamp', 'timestamptz'].includes(formatColumnType(column.type)))
     throw invalid(`partitions name ${name}, which is no date or time`, location)
   if (column.type === 'date' && unit === 'hour') throw invalid(`partitions name ${name}, which has no hours`, location)
+  if (timezone !== undefined && column.type !== 'timestamptz')
+    throw invalid(`partitions have a time zone, but ${name} has none: its values are no instants`, location)
   if (!column.required) throw invalid(`partitions name ${name}, which may be NULL`, location)
 }
 

@@ -47,14 +47,17 @@ export {
   countPartitions,
   coverage,
   describeInterval,
+  eachPartition,
   floorTo,
   parsePartitionKey,
+  type PartitionCalendar,
   type PartitionDefinition,
   partitionKey,
   type PartitionRequest,
   type PartitionUnit,
   requestedInterval,
 } from './partitions/partition-definition.js'
+export { isTimeZone } from './partitions/time-zone.js'
 export { type AssetState, currentSnapshot, readAssetState, rowCount } from './plan/asset-state.js'
 export { makePlan, type PlanInputs, type PlanRequest } from './plan/make-plan.js'
 export type { Plan, PlannedStep } from './plan/plan.js'
@@ -72,7 +75,15 @@ export { type ColumnDifference, diffRefs, type RefDiffOptions, type TableDiffere
 export { type Undropped, type UndropRequest, undropTable } from './refs/undrop.js'
 export { batchRows, type PlainRow, type PlainValue, readRows } from './result-rows.js'
 export { expiredBranches, tidyBranches } from './run/branch-retention.js'
+export {
+  backfill,
+  type BackfillOutcome,
+  type BackfillRequest,
+  backfillStatus,
+  type BackfillStatus,
+} from './run/backfill.js'
 export { executeRun, type RunRequest } from './run/execute-run.js'
 export type { AuditPolicy, RunDependencies, RunHost } from './run/run-dependencies.js'
+export type { RetryPolicy } from './run/retrying.js'
 export { markInterrupted } from './run/run-liveness.js'
 export { checkCron, nextDue, type Schedule } from './schedules/schedule.js'

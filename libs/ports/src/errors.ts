@@ -33,6 +33,7 @@ export const errorCodes = {
   PHLO_QUARANTINE_EMPTY: 'no row in quarantine is the one, or one of those, that are meant',
   PHLO_CHECK_FAILED: 'a blocking check failed',
   PHLO_CHECK_INVALID: 'a check is declared wrongly',
+  PHLO_STEP_TIMEOUT: 'a step of a run took longer than its asset allows',
   PHLO_RUN_FAILED: 'at least one step of a run failed',
   PHLO_RUN_NOT_FOUND: 'no run has this id',
   PHLO_RUN_CANCELLED: 'the run was cancelled',

@@ -1,9 +1,10 @@
-import { executeRun, parseDuration, type RunOutcome, type RunRequest } from '@phlo/core'
-import { processHost } from '@phlo/core/runtime'
+import { executeRun, parseDuration, type RunDependencies, type RunOutcome, type RunRequest } from '@phlo/core'
+import { processClock, processHost } from '@phlo/core/runtime'
 import type { Workspace } from '@phlo/authoring/loading'
 import {
   CatalogPort,
   CheckKindPort,
+  type EventListener,
   EventListenerPort,
   IngestEnginePort,
   PhloError,
@@ -29,37 +30,46 @@ export async function run(
 ): Promise<number> {
   return withWorkspace(context, globals, async (workspace) => {
     const permission = requireTypes(workspace, context.signal)
-    const { composition, project, graph, sources } = workspace
     const reporter = new RunReporter(context.terminal)
-    const { audit } = project.config
-    const outcome = await executeRun(
-      {
-        graph,
-        catalog: requireRunBranches(composition.get(CatalogPort)),
-        queries: composition.get(QueryEnginePort),
-        ingestion: composition.get(IngestEnginePort),
-        sources,
-        checkKinds: composition.all(CheckKindPort),
-        state: composition.get(StateStorePort),
-        listeners: [
-          globals.json ? new JsonReporter(context.terminal) : reporter,
-          ...composition.all(EventListenerPort),
-        ],
-        host: processHost,
-        projectDir: project.dir,
-        profile: project.profile,
-        audit: { branch: audit.branch, keepFailed: parseDuration(audit.keepFailed) },
-      },
-      { selection, ...flags, signal: context.signal, permission, ...(replay && { replay }) },
-    )
+    const listener = globals.json ? new JsonReporter(context.terminal) : reporter
+    const outcome = await executeRun(runDependencies(workspace, listener), {
+      selection,
+      ...flags,
+      signal: context.signal,
+      permission,
+      ...(replay && { replay }),
+    })
     if (!globals.json) printOutcome(context.terminal, outcome, reporter)
     else if (outcome.status === 'nothing-to-do') context.terminal.json({ type: 'run-finished', data: { outcome } })
     return outcomeCode(outcome)
   })
 }
 
+/** What runs of a workspace need; `listener` hears of them beside the plugins' own. */
+export function runDependencies(
+  { composition, project, graph, sources }: Workspace,
+  listener: EventListener,
+): RunDependencies {
+  const { audit } = project.config
+  return {
+    graph,
+    catalog: requireRunBranches(composition.get(CatalogPort)),
+    queries: composition.get(QueryEnginePort),
+    ingestion: composition.get(IngestEnginePort),
+    sources,
+    checkKinds: composition.all(CheckKindPort),
+    state: composition.get(StateStorePort),
+    listeners: [listener, ...composition.all(EventListenerPort)],
+    host: processHost,
+    clock: processClock,
+    projectDir: project.dir,
+    profile: project.profile,
+    audit: { branch: audit.branch, keepFailed: parseDuration(audit.keepFailed) },
+  }
+}
+
 /** Checks the workflows' types beside the run; with a mistake in them nothing is published. */
-async function requireTypes({ project, workflows }: Workspace, signal: AbortSignal): Promise<void> {
+export async function requireTypes({ project, workflows }: Workspace, signal: AbortSignal): Promise<void> {
   const checked = await checkTypesAside(workflows.files, workflows.hash, project.dir, signal)
   const [first, ...others] = checked.status === 'checked' ? checked.problems : []
   if (!first) return

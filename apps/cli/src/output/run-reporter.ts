@@ -49,6 +49,11 @@ export class RunReporter implements EventListener {
       case 'step-progress':
         if (this.current) Object.assign(this.current, event.progress)
         return
+      case 'step-retried':
+        this.idle()
+        return this.line(
+          `${this.terminal.colors.yellow('↻')} ${stepText(event.step)}  ${this.terminal.colors.dim(`${event.error.message}; again in ${formatDuration(event.delay)}`)}`,
+        )
       case 'step-finished':
         return this.stepFinished(event)
       case 'step-failed':
@@ -87,6 +92,7 @@ export class RunReporter implements EventListener {
   }
 
   private stepStarted({ step, reason }: Extract<RunEvent, { type: 'step-started' }>): void {
+    this.idle()
     this.current = { step, startedAt: Date.now(), rows: 0, percent: 0 }
     if (!this.terminal.isInteractive) return this.line(`… ${stepText(step)}  ${this.terminal.colors.dim(reason)}`)
     this.timer = setInterval(() => this.draw(), 100)

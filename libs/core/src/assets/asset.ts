@@ -9,6 +9,7 @@ import {
   type TableIdentifier,
   type WriteStrategy,
 } from '@phlo/ports'
+import type { RetryPolicy } from '../run/retrying.js'
 import type { PartitionDefinition } from '../partitions/partition-definition.js'
 
 /** An asset's name everywhere: its table's, `namespace.name`. */
@@ -121,6 +122,10 @@ export interface IngestionAsset extends AssetBase {
     | { readonly kind: 'function'; readonly load: (context: LoadContext) => LoadResult | Promise<LoadResult> }
   readonly cron?: string
   readonly freshness?: Freshness
+  /** How often taking it in is tried. Default: once. */
+  readonly retries?: RetryPolicy
+  /** How long taking it in may last. Milliseconds. */
+  readonly timeout?: number
 }
 
 /** An asset that a SELECT over other tables makes. */

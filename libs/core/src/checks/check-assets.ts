@@ -64,5 +64,5 @@ export async function checkAssets(dependencies: CheckDependencies, request: Chec
 function requested(asset: Asset, request: PartitionRequest) {
   const definition = (asset.kind === 'ingestion' ? asset.partitions : undefined) ?? daily
   const interval = requestedInterval(definition, request, Date.now())
-  return interval ? [{ interval, partition: describeInterval(definition.unit, interval) }] : []
+  return interval ? [{ interval, partition: describeInterval(definition, interval) }] : []
 }

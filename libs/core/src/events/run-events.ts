@@ -22,6 +22,14 @@ export type RunEvent =
     }
   | { readonly type: 'step-started'; readonly step: StepName; readonly reason: string }
   | { readonly type: 'step-progress'; readonly step: StepName; readonly progress: StatementProgress }
+  /** The step failed, and is tried again after so many milliseconds. */
+  | {
+      readonly type: 'step-retried'
+      readonly step: StepName
+      readonly attempt: number
+      readonly delay: number
+      readonly error: ErrorInfo
+    }
   | {
       readonly type: 'step-finished'
       readonly step: StepName

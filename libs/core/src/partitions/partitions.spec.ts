@@ -6,6 +6,7 @@ import {
   countPartitions,
   coverage,
   describeInterval,
+  eachPartition,
   floorTo,
   next,
   parsePartitionKey,
@@ -62,7 +63,7 @@ describe('a set of intervals', () => {
   )
 })
 
-const units = ['hour', 'day', 'month', 'year'] as const
+const units = ['hour', 'day', 'week', 'month', 'year'] as const
 const unit: fc.Arbitrary<PartitionUnit> = fc.constantFrom(...units)
 const time = fc.integer({ min: Date.UTC(1900, 0), max: Date.UTC(2100, 0) })
 
@@ -70,25 +71,28 @@ describe('partitions', () => {
   it('hold each instant in exactly one, whose key leads back to it', () => {
     fc.assert(
       fc.property(unit, time, (of, at) => {
-        const start = floorTo(of, at)
+        const start = floorTo({ unit: of }, at)
         expect(start).toBeLessThanOrEqual(at)
-        expect(next(of, at)).toBeGreaterThan(at)
-        expect(next(of, start)).toBe(next(of, at))
-        expect(floorTo(of, next(of, at))).toBe(next(of, at))
-        expect(floorTo(of, next(of, at) - 1)).toBe(start)
-        expect(parsePartitionKey(of, partitionKey(of, at))).toBe(start)
+        expect(next({ unit: of }, at)).toBeGreaterThan(at)
+        expect(next({ unit: of }, start)).toBe(next({ unit: of }, at))
+        expect(floorTo({ unit: of }, next({ unit: of }, at))).toBe(next({ unit: of }, at))
+        expect(floorTo({ unit: of }, next({ unit: of }, at) - 1)).toBe(start)
+        expect(parsePartitionKey({ unit: of }, partitionKey({ unit: of }, at))).toBe(start)
       }),
     )
   })
 
   it('are counted and named as they are', () => {
     const { start, end, partitions } = knownOutcomes.backfill
-    const year = { from: parsePartitionKey('day', start), to: next('day', parsePartitionKey('day', end)) }
-    expect(countPartitions('day', year)).toBe(partitions)
-    expect(describeInterval('day', year)).toBe('2024-01-01..2024-12-31')
-    expect(describeInterval('month', year)).toBe('2024-01..2024-12')
-    expect(describeInterval('year', year)).toBe('2024')
-    expect(countPartitions('hour', year)).toBe(366 * 24)
+    const year = {
+      from: parsePartitionKey({ unit: 'day' }, start),
+      to: next({ unit: 'day' }, parsePartitionKey({ unit: 'day' }, end)),
+    }
+    expect(countPartitions({ unit: 'day' }, year)).toBe(partitions)
+    expect(describeInterval({ unit: 'day' }, year)).toBe('2024-01-01..2024-12-31')
+    expect(describeInterval({ unit: 'month' }, year)).toBe('2024-01..2024-12')
+    expect(describeInterval({ unit: 'year' }, year)).toBe('2024')
+    expect(countPartitions({ unit: 'hour' }, year)).toBe(366 * 24)
   })
 
   it.each<[PartitionUnit, string]>([
@@ -98,12 +102,89 @@ describe('partitions', () => {
     ['day', '2001-06-30T00'],
     ['month', '2001-13'],
     ['year', '01'],
+    ['week', '2001-W53'],
+    ['week', '2001-W00'],
+    ['week', '2001-06-25'],
     ['hour', '2001-06-30T24'],
     ['hour', '2001-06-30'],
     ['day', ''],
     ['day', 'yesterday'],
   ])('refuse a %s key %j', (of, key) => {
-    expect(() => parsePartitionKey(of, key)).toThrow(`${JSON.stringify(key)} is no ${of} partition`)
+    expect(() => parsePartitionKey({ unit: of }, key)).toThrow(`${JSON.stringify(key)} is no ${of} partition`)
+  })
+})
+
+const zones = [
+  'Europe/Berlin',
+  'America/New_York',
+  'Asia/Kolkata',
+  'America/Sao_Paulo',
+  'Pacific/Apia',
+  'Australia/Lord_Howe',
+]
+const zone = fc.constantFrom(...zones)
+/** What clocks show, by another way than the one that is tested. */
+const shown = (timezone: string, at: number) =>
+  new Date(at).toLocaleString('sv-SE', { timeZone: timezone }).replace(' ', 'T')
+
+describe('partitions of a time zone', () => {
+  const local = fc.constantFrom<PartitionUnit>('day', 'week', 'month', 'year')
+  // Before 1970 zones had offsets of odd seconds.
+  const recent = fc.integer({ min: Date.UTC(1970, 0, 3), max: Date.UTC(2037, 0) })
+
+  it('hold each instant in exactly one, named by the clocks of the zone', () => {
+    fc.assert(
+      fc.property(local, zone, recent, (of, timezone, at) => {
+        const calendar = { unit: of, timezone }
+        const start = floorTo(calendar, at)
+        const end = next(calendar, at)
+        expect(start).toBeLessThanOrEqual(at)
+        expect(end).toBeGreaterThan(at)
+        expect(floorTo(calendar, end)).toBe(end)
+        expect(floorTo(calendar, end - 1)).toBe(start)
+        expect(partitionKey(calendar, start)).toBe(partitionKey(calendar, end - 1))
+        expect(parsePartitionKey(calendar, partitionKey(calendar, at))).toBe(start)
+        if (of === 'day') expect(partitionKey(calendar, at)).toBe(shown(timezone, at).slice(0, 10))
+        // Midnight, or the time to which clocks were put forward over it.
+        expect(shown(timezone, start - 1000).slice(0, 10)).not.toBe(shown(timezone, start).slice(0, 10))
+      }),
+    )
+  })
+
+  it.each([
+    ['Europe/Berlin', '2024-03-31', 23, '2024-03-30T23:00:00.000Z'],
+    ['Europe/Berlin', '2024-10-27', 25, '2024-10-26T22:00:00.000Z'],
+    ['Europe/Berlin', '2024-10-28', 24, '2024-10-27T23:00:00.000Z'],
+    ['America/Sao_Paulo', '2018-11-04', 23, '2018-11-04T03:00:00.000Z'],
+    ['Australia/Lord_Howe', '2024-04-07', 24.5, '2024-04-06T13:00:00.000Z'],
+    ['Asia/Kolkata', '2024-04-07', 24, '2024-04-06T18:30:00.000Z'],
+  ])('%s has on %s a day of %d hours', (timezone, key, hours, start) => {
+    const calendar = { unit: 'day', timezone } as const
+    const from = parsePartitionKey(calendar, key)
+    expect(new Date(from).toISOString()).toBe(start)
+    expect((next(calendar, from) - from) / 3_600_000).toBe(hours)
+    expect(describeInterval(calendar, { from, to: next(calendar, from) })).toBe(key)
+  })
+
+  it('leave out a day that a zone left out', () => {
+    const calendar = { unit: 'day', timezone: 'Pacific/Apia' } as const
+    const from = parsePartitionKey(calendar, '2011-12-29')
+    const keys = eachPartition(calendar, { from, to: parsePartitionKey(calendar, '2012-01-01') })
+    expect(keys.map((each) => partitionKey(calendar, each.from))).toEqual(['2011-12-29', '2011-12-31'])
+    expect(() => parsePartitionKey(calendar, '2011-12-30')).toThrow('"2011-12-30" is no day partition')
+  })
+
+  it('are weeks of ISO 8601', () => {
+    const week = { unit: 'week' } as const
+    for (const [key, monday] of [
+      ['2020-W53', '2020-12-28'],
+      ['2021-W01', '2021-01-04'],
+      ['2024-W01', '2024-01-01'],
+      ['2025-W01', '2024-12-30'],
+    ] as const) {
+      expect(new Date(parsePartitionKey(week, key)).toISOString().slice(0, 10)).toBe(monday)
+      expect(partitionKey(week, Date.parse(monday) + 6 * 86_400_000)).toBe(key)
+    }
   })
 })
 
@@ -113,7 +194,7 @@ describe('the partitions that are asked for', () => {
   const closed: PartitionDefinition = { ...open, end: Date.UTC(2024, 5, 11) }
   const asked = (definition: PartitionDefinition, request: Parameters<typeof requestedInterval>[1]) => {
     const found = requestedInterval(definition, request, now)
-    return found && describeInterval(definition.unit, found)
+    return found && describeInterval(definition, found)
   }
 
   it('are none when nothing is asked for', () => {

@@ -14,6 +14,7 @@ import {
   countPartitions,
   coverage,
   describeInterval,
+  eachPartition,
   type PartitionRequest,
   requestedInterval,
 } from '../partitions/partition-definition.js'
@@ -26,6 +27,10 @@ export interface PlanRequest extends PartitionRequest {
   readonly selection?: readonly string[]
   /** Also what is neither missing nor stale. */
   readonly force?: boolean
+  /** Of the partitions that are asked for, only those that were not taken in yet. */
+  readonly onlyMissing?: boolean
+  /** A step for each partition but for those of these keys, instead of one for as many as follow each other. */
+  readonly stepByStep?: { readonly without: ReadonlySet<string> }
 }
 
 export interface PlanInputs {
@@ -34,9 +39,11 @@ export interface PlanInputs {
   readonly sources: readonly Source[]
   readonly projectDir: string
   readonly now?: Date
+  /** Where the state that counts is. Default: main. */
+  readonly ref?: string
 }
 
-/** Finds out what is missing or stale on main. Reads metadata only; runs nothing of the user's. */
+/** Finds out what is missing or stale. Reads metadata only; runs nothing of the user's. */
 export async function makePlan(inputs: PlanInputs, request: PlanRequest): Promise<Plan> {
   return new Planner(inputs, request).plan()
 }
@@ -83,13 +90,13 @@ class Planner {
         : undefined
     const base = { asset: asset.key, kind: 'ingestion' as const, upstream: asset.upstream }
     if (asset.partitions) {
-      const { unit } = asset.partitions
-      const asked = requestedInterval(asset.partitions, this.request, this.now.getTime())
-      const covered = new IntervalSet([coverage(asset.partitions, this.now.getTime())])
-      const missing =
-        asked || this.request.force
-          ? new IntervalSet([asked ?? coverage(asset.partitions, this.now.getTime())])
-          : covered.minus(isCurrent(state, asset, version) ? state.materialized : new IntervalSet())
+      const { partitions: definition } = asset
+      const { unit } = definition
+      const asked = requestedInterval(definition, this.request, this.now.getTime())
+      const wanted = new IntervalSet([asked ?? coverage(definition, this.now.getTime())])
+      const known = isCurrent(state, asset, version) ? state.materialized : new IntervalSet()
+      const again = (asked !== undefined && !this.request.onlyMissing) || this.request.force
+      const missing = again ? wanted : wanted.minus(known)
       const why = asked
         ? 'asked for'
         : this.request.force
@@ -101,12 +108,18 @@ class Planner {
               : isCurrent(state, asset, version)
                 ? 'missing'
                 : 'its source changed'
-      return missing.intervals.map((interval) => {
-        const partitions = countPartitions(unit, interval)
+      const { stepByStep } = this.request
+      const steps = stepByStep
+        ? missing.intervals
+            .flatMap((interval) => eachPartition(definition, interval))
+            .filter((interval) => !stepByStep.without.has(describeInterval(definition, interval)))
+        : missing.intervals
+      return steps.map((interval) => {
+        const partitions = countPartitions(definition, interval)
         return {
           ...base,
           reason: `${partitions} ${partitions === 1 ? unit : `${unit}s`} ${why}`,
-          partition: describeInterval(unit, interval),
+          partition: describeInterval(definition, interval),
           interval,
           partitions,
         }
@@ -154,7 +167,7 @@ class Planner {
     const name = formatIdentifier(identifier)
     let table = this.tables.get(name)
     if (!table) {
-      table = this.inputs.catalog.loadTable(identifier, { ref: mainBranch })
+      table = this.inputs.catalog.loadTable(identifier, { ref: this.inputs.ref ?? mainBranch })
       this.tables.set(name, table)
     }
     return table

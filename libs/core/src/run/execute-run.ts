@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import { formatIdentifier, isPhloError, mainBranch, type MergeResult, PhloError, type RunRecord } from '@phlo/ports'
-import type { AssetKey } from '../assets/asset.js'
+import { type AssetKey, quarantineOf } from '../assets/asset.js'
 import { blocksPublishing, type CheckResult, hasFailed } from '../checks/check-result.js'
 import { CheckRunner } from '../checks/check-runner.js'
 import { RecordedChecks } from '../checks/recorded-checks.js'
 import { type ErrorInfo, errorInfo } from '../events/error-info.js'
 import type { RunOutcome } from '../events/run-events.js'
 import { RunJournal } from '../events/run-journal.js'
+import { assetStateProperties, readAssetState } from '../plan/asset-state.js'
 import { makePlan, type PlanRequest } from '../plan/make-plan.js'
 import type { Plan, PlannedStep } from '../plan/plan.js'
 import type { RejectedSelection } from '../quarantine/rejected-rows.js'
@@ -16,6 +17,7 @@ import { Audit } from './audit.js'
 import { driftAudit } from './drift-audit.js'
 import { Heartbeat } from './heartbeat.js'
 import { runIngestion } from './ingest-step.js'
+import { inParallel } from './in-parallel.js'
 import { runModel } from './model-step.js'
 import { type MainMove, publish } from './publish.js'
 import { newRunId } from './run-id.js'
@@ -30,6 +32,20 @@ export interface RunRequest extends PlanRequest {
   readonly permission?: Promise<void>
   /** Takes rows of an asset’s quarantine in once more, and does nothing else. */
   readonly replay?: { readonly asset: AssetKey; readonly rows: RejectedSelection }
+  /** So many steps of one asset at once. Default 1. */
+  readonly parallel?: number
+  /** A branch to write to, instead of one that is named after the run. */
+  readonly branch?: string
+  /** What an earlier run of that branch did: this one goes on from there. */
+  readonly resumes?: ResumedRun
+}
+
+/** A run that ended before it was published. */
+export interface ResumedRun {
+  /** The commit of main that its branch was made from. */
+  readonly base: string
+  /** Its steps that are on the branch. */
+  readonly steps: readonly PlannedStep[]
 }
 
 /**
@@ -43,10 +59,11 @@ export async function executeRun(dependencies: RunDependencies, request: RunRequ
   request.permission?.catch(() => undefined)
   const startedAt = Date.now()
   await markInterrupted(dependencies)
+  const ref = request.resumes && request.branch
   const plan = request.replay
     ? await planReplay(dependencies, request.replay.asset, request.replay.rows)
-    : await makePlan({ graph, catalog, sources, projectDir }, request)
-  if (plan.steps.length === 0) {
+    : await makePlan({ graph, catalog, sources, projectDir, ...(ref !== undefined && { ref }) }, request)
+  if (plan.steps.length === 0 && !request.resumes) {
     const milliseconds = Date.now() - startedAt
     return { runId: '', status: 'nothing-to-do', milliseconds, steps: 0, rows: 0, checks: 0, failedChecks: 0 }
   }
@@ -73,7 +90,7 @@ class Run {
     this.request = request
     this.plan = plan
     this.startedAt = startedAt
-    this.branch = dependencies.audit.branch.replaceAll('{run_id}', this.id)
+    this.branch = request.branch ?? dependencies.audit.branch.replaceAll('{run_id}', this.id)
     this.journal = new RunJournal(this.id, dependencies.state, dependencies.listeners)
     this.recorded = new RecordedChecks(dependencies.state)
   }
@@ -84,7 +101,7 @@ class Run {
     const heartbeat = new Heartbeat(() => state.putRun(this.record('running')))
     let outcome: RunOutcome
     try {
-      const { commit: base } = await catalog.createRef(this.branch, { from: mainBranch })
+      const base = this.request.resumes?.base ?? (await catalog.createRef(this.branch, { from: mainBranch })).commit
       this.journal.record({ type: 'run-started', branch: this.branch, base, profile, plan: this.plan })
       outcome = await this.work(base)
     } catch (error) {
@@ -128,14 +145,15 @@ class Run {
       reads: new Set<string>(),
       functionReads: new Set<string>(),
       writes: new Set<string>(),
+      takenIn: new Map(),
     }
     const audit = new Audit(scope)
     try {
-      for (const [index, step] of this.plan.steps.entries()) {
-        scope.signal.throwIfAborted()
-        await this.step(scope, step)
-        const isLast = this.plan.steps[index + 1]?.asset !== step.asset
-        if (isLast) await this.audit(scope, audit, step.asset, this.plan.steps.slice(index + 1))
+      const { steps } = this.plan
+      for (const key of new Set([...(this.request.resumes?.steps ?? []), ...steps].map(({ asset }) => asset))) {
+        await this.asset(scope, key)
+        const last = steps.findLastIndex(({ asset }) => asset === key)
+        await this.audit(scope, audit, key, steps.slice(last + 1))
       }
       scope.signal.throwIfAborted()
     } catch (error) {
@@ -208,6 +226,36 @@ class Run {
     return this.outcome('cancelled', { error: { code: 'PHLO_RUN_CANCELLED', message: 'The run was cancelled' } })
   }
 
+  /** Does the steps of one asset. */
+  private async asset(scope: RunScope, key: AssetKey): Promise<void> {
+    const { resumes, parallel = 1 } = this.request
+    const asset = scope.graph.get(key)
+    if (resumes?.steps.some((step) => step.asset === key) && asset) {
+      // What the earlier run wrote is published with this one.
+      scope.writes.add(key)
+      scope.writes.add(formatIdentifier(quarantineOf(asset.target)))
+    }
+    const steps = this.plan.steps.filter((step) => step.asset === key)
+    const work = async (step: PlannedStep) => {
+      scope.signal.throwIfAborted()
+      await this.step(scope, step)
+    }
+    // Where there is no table yet, the first step makes it for all.
+    const isNew = parallel > 1 && asset && !(await scope.catalog.loadTable(asset.target, { ref: this.branch }))
+    const alone = isNew ? 1 : 0
+    await inParallel(steps.slice(0, alone), 1, work)
+    await inParallel(steps.slice(alone), parallel, work)
+    const taken = scope.takenIn.get(key)
+    if (parallel === 1 || !taken || !asset || this.failed.has(key)) return
+    // Each step knows of those that were done when it began.
+    const { materialized } = readAssetState(await scope.catalog.loadTable(asset.target, { ref: this.branch }))
+    const updates = assetStateProperties({ materialized: materialized.plus(taken) })
+    await scope.catalog.commit(
+      [{ kind: 'table', identifier: asset.target, requirements: [], updates: [{ action: 'set-properties', updates }] }],
+      { ref: this.branch, message: `Say which partitions of ${key} were taken in` },
+    )
+  }
+
   private async step(scope: RunScope, planned: PlannedStep): Promise<void> {
     const step = {
       asset: planned.asset,
@@ -262,7 +310,8 @@ class Run {
     const asset = scope.graph.get(key)
     const ahead = new Set(next.map((step) => step.asset))
     if (asset && !this.failed.has(key)) {
-      const steps = this.plan.steps.filter((step) => step.asset === key)
+      const all = [...(this.request.resumes?.steps ?? []), ...this.plan.steps]
+      const steps = all.filter((step) => step.asset === key)
       for (const check of await audit.written(asset, steps, ahead)) this.checked(check)
     }
     for (const check of await audit.waited(ahead)) this.checked(check)

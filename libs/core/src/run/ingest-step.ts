@@ -2,20 +2,44 @@ import { formatIdentifier, type IngestResult, type PartitionInterval, PhloError,
 import { type IngestionAsset, type LoadContext, quarantineOf } from '../assets/asset.js'
 import type { CheckResult } from '../checks/check-result.js'
 import { sampleSize, schemaCheckName } from '../checks/check-result.js'
+import { errorInfo } from '../events/error-info.js'
 import type { StepName } from '../events/run-events.js'
 import { IntervalSet, type Interval } from '../partitions/interval-set.js'
-import { describeInterval } from '../partitions/partition-definition.js'
+import { describeInterval, type PartitionDefinition, partitionTransform } from '../partitions/partition-definition.js'
 import { assetStateProperties, isCurrent, readAssetState } from '../plan/asset-state.js'
 import type { PlannedStep } from '../plan/plan.js'
 import { sourceVersion } from '../plan/source-version.js'
 import { readRows } from '../result-rows.js'
 import { instantText } from './partition-filter.js'
 import { readSource } from './read-source.js'
+import { retrying, withTimeout } from './retrying.js'
 import type { RunScope } from './run-scope.js'
 import type { StepResult } from './step-result.js'
 
-/** Reads the asset's source and takes it in on the run's branch. */
+/** Reads the asset's source and takes it in on the run's branch, as often and as long as the asset allows. */
 export async function runIngestion(
+  scope: RunScope,
+  asset: IngestionAsset,
+  planned: PlannedStep,
+  step: StepName,
+): Promise<StepResult> {
+  const { signal, clock, journal } = scope
+  const once = { attempts: 1, delay: 0, maxDelay: 0 }
+  return retrying(
+    () =>
+      withTimeout(asset.timeout, signal, asset.key, (limited) =>
+        takeIn({ ...scope, signal: limited }, asset, planned, step),
+      ),
+    {
+      policy: asset.retries ?? once,
+      signal,
+      clock,
+      onRetry: ({ error, ...rest }) => journal.record({ type: 'step-retried', step, ...rest, error: errorInfo(error) }),
+    },
+  )
+}
+
+async function takeIn(
   scope: RunScope,
   asset: IngestionAsset,
   planned: PlannedStep,
@@ -25,7 +49,7 @@ export async function runIngestion(
   const quarantine = quarantineOf(asset.target)
   const state = readAssetState(await catalog.loadTable(asset.target, { ref: branch }))
   const version = await sourceVersion(asset, scope.sources, scope.projectDir)
-  const partition = planned.interval && asset.partitions && loadPartition(asset, planned.interval)
+  const partition = planned.interval && asset.partitions && loadPartition(asset, asset.partitions, planned.interval)
   // What is taken in whole would lose what lies before a cursor.
   const incremental = !asset.partitions && asset.strategy.kind !== 'overwrite'
   const read = await readSource(asset, scope.sources, loadContext(scope, partition), {
@@ -34,7 +58,9 @@ export async function runIngestion(
     ...(partition && { partition: { key: partition.key, from: partition.start, to: partition.end } }),
     ...(incremental && state.cursor !== undefined && { cursor: state.cursor }),
   })
-  const known = isCurrent(state, asset, version) ? state.materialized : new IntervalSet()
+  const known = (isCurrent(state, asset, version) ? state.materialized : new IntervalSet()).plus(
+    scope.takenIn.get(asset.key) ?? new IntervalSet(),
+  )
   const result = await scope.ingestion.ingest({
     target: asset.target,
     quarantine,
@@ -44,7 +70,9 @@ export async function runIngestion(
     strategy: writeStrategy(asset),
     ...(planned.interval && asset.partitions && { interval: engineInterval(asset, planned.interval) }),
     partitioning: [
-      ...(asset.partitions ? [{ column: asset.partitions.column, transform: asset.partitions.unit }] : []),
+      ...(asset.partitions
+        ? [{ column: asset.partitions.column, transform: partitionTransform(asset.partitions) }]
+        : []),
       ...asset.partitionBy,
     ],
     unexpectedColumns: asset.unexpectedColumns,
@@ -64,6 +92,10 @@ export async function runIngestion(
     onProgress: (progress) => scope.journal.record({ type: 'step-progress', step, progress }),
     signal,
   })
+  if (planned.interval) {
+    const taken = scope.takenIn.get(asset.key) ?? new IntervalSet()
+    scope.takenIn.set(asset.key, taken.plus(new IntervalSet([planned.interval])))
+  }
   return ingested(scope, asset, planned, result)
 }
 
@@ -149,11 +181,10 @@ function engineInterval(asset: IngestionAsset, { from, to }: Interval): Partitio
   return { column: asset.partitions?.column as string, from: instantText(from, type), to: instantText(to, type) }
 }
 
-function loadPartition(asset: IngestionAsset, interval: Interval) {
-  const unit = asset.partitions?.unit ?? 'day'
+function loadPartition(asset: IngestionAsset, partitions: PartitionDefinition, interval: Interval) {
   const type = columnType(asset)
   return {
-    key: describeInterval(unit, interval),
+    key: describeInterval(partitions, interval),
     start: instantText(interval.from, type),
     end: instantText(interval.to, type),
   }

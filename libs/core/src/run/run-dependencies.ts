@@ -8,6 +8,7 @@ import type {
   VersionedCatalog,
 } from '@phlo/ports'
 import type { AssetGraph } from '../assets/asset-graph.js'
+import type { Clock } from './retrying.js'
 
 /** Where a run works, and which other runs' places are gone. */
 export interface RunHost {
@@ -40,4 +41,5 @@ export interface RunDependencies {
   readonly profile: string
   readonly audit: AuditPolicy
   readonly host: RunHost
+  readonly clock: Clock
 }

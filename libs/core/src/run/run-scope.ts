@@ -1,5 +1,7 @@
+import type { AssetKey } from '../assets/asset.js'
 import type { CheckRunner } from '../checks/check-runner.js'
 import type { RunJournal } from '../events/run-journal.js'
+import type { IntervalSet } from '../partitions/interval-set.js'
 import type { RunDependencies } from './run-dependencies.js'
 
 /** What the steps of one run share. */
@@ -15,4 +17,6 @@ export interface RunScope extends RunDependencies {
   readonly functionReads: Set<string>
   /** Names of the tables that the run wrote; added to by its steps. */
   readonly writes: Set<string>
+  /** The partitions that the run's steps have taken in, by asset; added to by its steps. */
+  readonly takenIn: Map<AssetKey, IntervalSet>
 }

@@ -1,6 +1,14 @@
 import os from 'node:os'
+import { setTimeout } from 'node:timers/promises'
 import { hasSystemCode } from '@phlo/ports'
+import type { Clock } from '../run/retrying.js'
 import type { RunHost } from '../run/run-dependencies.js'
+
+/** Time as it is. */
+export const processClock: Clock = {
+  sleep: (milliseconds, signal) => setTimeout(milliseconds, undefined, { signal }),
+  random: Math.random,
+}
 
 /** This process as the host of runs: named by machine and process id. */
 export const processHost: RunHost = {

@@ -11,6 +11,7 @@ import {
   type IngestEngine,
   type IngestRequest,
   type IngestResult,
+  isPhloError,
   type MaterializeRequest,
   type MaterializeResult,
   type ObjectStore,
@@ -225,7 +226,13 @@ export class FakeEngine implements QueryEngine, IngestEngine {
         ],
       },
     ]
-    await this.catalog.commit(changes, { ref, message })
+    try {
+      await this.catalog.commit(changes, { ref, message })
+    } catch (error) {
+      // What others append meanwhile stands against no append.
+      if (!append || !isPhloError(error, 'PHLO_COMMIT_CONFLICT')) throw error
+      return this.write(identifier, ref, rows, properties, { message, append })
+    }
     return snapshotId
   }
 }

@@ -84,6 +84,8 @@ export class TestProject implements EventListener {
   readonly engine: FakeEngine
   readonly state = new MemoryStateStore()
   readonly events: PublishedEvent[] = []
+  /** How long runs waited, in their order. */
+  readonly slept: number[] = []
   /** Names of processes that have ended. */
   readonly gone = new Set<string>()
 
@@ -115,6 +117,7 @@ export class TestProject implements EventListener {
       projectDir: '/project',
       profile: 'local',
       audit: { branch: 'pipeline-run-{run_id}', keepFailed: 7 * 86_400_000 },
+      clock: { sleep: async (milliseconds) => void this.slept.push(milliseconds), random: () => 1 },
       host: { owner: 'here:1', author: 'me', isGone: (owner) => this.gone.has(owner) },
       ...given,
     }

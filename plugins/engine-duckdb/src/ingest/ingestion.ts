@@ -24,6 +24,7 @@ import { historySchema, historyValues } from './history-rows.js'
 import { meetByDeletion, meetByKey, type Meeting, type Met } from './meet-table.js'
 import { type Deduplication, deduplicated, parquetSelect } from './merge-rows.js'
 import { partitionKeyRange, quarantinePartitioning, quarantineSchema, rejectedSql } from './quarantine.js'
+import { endsWithPartitions, replacedInterval } from './replaced-interval.js'
 import { RowPlan } from './row-plan.js'
 import { RunningSearch } from './running-search.js'
 import type { Scan } from './scan.js'
@@ -234,8 +235,8 @@ export class Ingestion {
   private async meet(table: OpenTable, { files, rejected }: Taken): Promise<Met> {
     const { request, connection, store, writer, now } = this
     const { strategy } = request
-    if (strategy.kind === 'append' || strategy.kind === 'overwrite')
-      return { files, change: { add: [], ...this.replacement(table.transaction.metadata) }, duplicates: 0 }
+    if (strategy.kind === 'append') return { files, change: { add: [] }, duplicates: 0 }
+    if (strategy.kind === 'overwrite') return { files, change: await this.replacement(table), duplicates: 0 }
     const ahead = await this.search.found()
     const meeting: Meeting = {
       ahead: ahead?.rows === rowsIn(files) ? ahead : undefined,
@@ -279,11 +280,15 @@ export class Ingestion {
     return this.writer.write(connection, this.withAllColumns(rows, metadata), metadata)
   }
 
-  /** Which of the table's files an overwrite replaces. */
-  private replacement(metadata: TableMetadata): Partial<SnapshotChange> {
-    const { strategy, interval } = this.request
-    if (strategy.kind !== 'overwrite') return {}
-    return replacing(interval ? partitionRange(metadata, interval) : everyFile)
+  /** What an overwrite replaces. */
+  private async replacement({ existing, transaction }: OpenTable): Promise<SnapshotChange> {
+    const { connection, store, writer } = this
+    const { interval } = this.request
+    const { metadata } = transaction
+    if (!interval) return { add: [], ...replacing(everyFile) }
+    const range = partitionRange(metadata, interval)
+    if (!existing || endsWithPartitions(metadata, interval)) return { add: [], ...replacing(range) }
+    return replacedInterval({ connection, store, writer, existing, metadata }, interval)
   }
 
   /** The quarantine's change: rejected rows come, and those of what is overwritten go. */

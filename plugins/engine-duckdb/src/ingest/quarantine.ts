@@ -48,6 +48,8 @@ const keyLengths: Readonly<Record<string, number>> = { year: 4, month: 7, day: 1
 
 function keyLength(request: IngestRequest, interval: PartitionInterval): number {
   const transform = request.partitioning?.find((field) => field.column === interval.column)?.transform ?? 'day'
+  // Days of another time zone begin at hours of this one.
+  if (![interval.from, interval.to].every((text) => /^[\d-]+(T00:00:00(\.0+)?Z?)?$/.test(text))) return 13
   return keyLengths[transform] ?? 10
 }
 
