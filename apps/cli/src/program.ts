@@ -211,6 +211,15 @@ function buildProgram(context: CommandContext, finish: (code: number) => void): 
       run(async () => (await import('./commands/gc.js')).gc(context, globals(), options)),
     )
 
+  program
+    .command('retention')
+    .description('tell which rows are older than their layer or asset keeps them, and delete them when asked to')
+    .option('--delete', 'delete them on a branch, and publish that in one commit')
+    .addHelpText('after', examples('phlo retention', 'phlo retention --delete'))
+    .action((options: { delete?: boolean }) =>
+      run(async () => (await import('./commands/retention.js')).retention(context, globals(), options)),
+    )
+
   const runs = program.command('runs').description('runs and what happened in them')
   runs
     .command('list', { isDefault: true })

@@ -61,4 +61,5 @@ export type {
   UpsertOptions,
   WholeOptions,
 } from './write-strategy.js'
+export type { BronzeColumn } from '@phlo/ports'
 export { z } from 'zod'

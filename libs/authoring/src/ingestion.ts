@@ -10,6 +10,8 @@ import {
   type PartitionDefinition,
 } from '@phlo/core'
 import {
+  type BronzeColumn,
+  bronzeColumns,
   formatIdentifier,
   isPhloError,
   nearest,
@@ -63,6 +65,23 @@ export interface IngestionOptions<Schema extends z.ZodObject> {
   readonly cron?: string
   /** How old the newest row may be, by `column` or the partitions' column. */
   readonly freshness?: { readonly warn?: Duration; readonly fail?: Duration; readonly column?: ColumnOf<Schema> }
+  /**
+   * Columns that say where a row comes from, behind those of the schema: all of {@link BronzeColumn}, or some. Default: none.
+   */
+  readonly bronze?: boolean | readonly BronzeColumn[]
+  /** What `source_system` says. Default: the group, or else the kind of source. */
+  readonly sourceSystem?: string
+  /**
+   * How long its rows stay when `phlo retention` runs, instead of what phlo.yaml says of its namespace; by the age that
+   * `column` tells, or else `ingestion_timestamp`, or the partitions' column.
+   */
+  readonly retention?:
+    Duration | 'forever' | { readonly keep: Duration | 'forever'; readonly column?: ColumnOf<Schema> }
+  /**
+   * The column by which the asset knows what it has read: its greatest value is kept in the commit of its rows, and the
+   * function's `cursor.from` is that less `lag` (a duration, or a number for a number), for rows that come late.
+   */
+  readonly cursor?: { readonly column: ColumnOf<Schema>; readonly lag?: Duration | number }
   /** How often a source that fails is tried again, or with which waits. Default: not at all. */
   readonly retries?: number | RetryOptions
   /** How long taking it in may last; then it is stopped, and tried again where there are `retries`. */
@@ -156,6 +175,7 @@ function makeAsset(
     hasPartitions: partitions !== undefined,
     isDivided: partitions !== undefined || partitionBy.length > 0,
   })
+  const bronze = bronzeOf(options, rows, source, location)
   const freshness = freshnessOf(options)
   return {
     kind: 'ingestion',
@@ -166,7 +186,7 @@ function makeAsset(
     tags: options.tags ?? [],
     upstream: (options.deps ?? []).map((dep) => (typeof dep === 'string' ? dep : dep.key)),
     checks: ownChecks(options, rows, key, strategy, location),
-    codeVersion: hash({ rows, strategy, partitions, partitionBy, source: sourceText(source) }),
+    codeVersion: hash({ rows, strategy, partitions, partitionBy, bronze, source: sourceText(source) }),
     ...(location && { location }),
     schema: rows,
     strategy,
@@ -177,6 +197,9 @@ function makeAsset(
     source: typeof source === 'function' ? { kind: 'function', load: source } : { kind: 'static', spec: source },
     ...(options.cron !== undefined && { cron: options.cron }),
     ...(freshness && { freshness }),
+    ...(bronze && { bronze }),
+    ...(options.retention !== undefined && { retention: retentionOf(options.retention) }),
+    ...(options.cursor && { cursor: cursorColumn(options.cursor, rows, strategy, partitions !== undefined, location) }),
     ...(options.retries !== undefined && { retries: retryPolicy(options.retries) }),
     ...(options.timeout !== undefined && { timeout: milliseconds(options.timeout) }),
   }
@@ -197,6 +220,10 @@ const optionNames: Readonly<Record<keyof IngestionOptions<z.ZodObject>, true>> =
   strict: true,
   cron: true,
   freshness: true,
+  bronze: true,
+  sourceSystem: true,
+  retention: true,
+  cursor: true,
   retries: true,
   timeout: true,
   deps: true,
@@ -274,6 +301,61 @@ function ownChecks(
     checks.push(fresh(column as string, freshness.warn, { name: 'freshness_warn', severity: 'warn' }).check)
   if (freshness?.fail) checks.push(fresh(column as string, freshness.fail, { name: 'freshness_fail' }).check)
   return checks.map((item) => ({ ...item, ...(location && { location }) }))
+}
+
+function bronzeOf(
+  options: IngestionOptions<z.ZodObject>,
+  rows: RowSchema,
+  source: IngestionSource,
+  location: SourceLocation | undefined,
+): IngestionAsset['bronze'] {
+  const { bronze, group, sourceSystem = group ?? (typeof source === 'function' ? 'function' : source.kind) } = options
+  if (!bronze) return undefined
+  const columns = bronze === true ? bronzeColumns : bronze
+  const unknown = columns.find((name) => !bronzeColumns.includes(name))
+  if (unknown !== undefined)
+    throw invalid(
+      `There is no bronze column ${JSON.stringify(unknown)}`,
+      location,
+      `Known: ${bronzeColumns.join(', ')}.`,
+    )
+  const taken = columns.find((name) => rows.columns.some((column) => column.name === name))
+  if (taken !== undefined)
+    throw invalid(`The schema has a column ${taken} of its own`, location, 'Leave it out of bronze.')
+  return { columns, sourceSystem }
+}
+
+function retentionOf(
+  options: NonNullable<IngestionOptions<z.ZodObject>['retention']>,
+): NonNullable<IngestionAsset['retention']> {
+  const { keep, column } = typeof options === 'string' ? { keep: options, column: undefined } : options
+  return { keep: keep === 'forever' ? Infinity : milliseconds(keep), ...(column !== undefined && { column }) }
+}
+
+function cursorColumn(
+  { column: name, lag }: NonNullable<IngestionOptions<z.ZodObject>['cursor']>,
+  rows: RowSchema,
+  strategy: AssetStrategy,
+  hasPartitions: boolean,
+  location: SourceLocation | undefined,
+): NonNullable<IngestionAsset['cursor']> {
+  const column = rows.columns.find((candidate) => candidate.name === name)
+  if (!column) throw invalid(`cursor names ${JSON.stringify(name)}, which is no column of the schema`, location)
+  const type = formatColumnType(column.type)
+  if (!['int', 'long', 'string', 'date', 'timestamp', 'timestamptz'].includes(type))
+    throw invalid(`cursor names ${name}, whose values have no order that a source could go on from`, location)
+  const isNumber = type === 'int' || type === 'long'
+  if (lag !== undefined && (type === 'string' || isNumber !== (typeof lag === 'number')))
+    throw invalid(`The cursor’s lag of ${JSON.stringify(lag)} does not suit ${name}, a ${type}`, location)
+  if (hasPartitions) throw invalid('An asset with partitions reads each whole, and has no cursor', location)
+  // What is read twice, or only from some time on, must not double rows, nor replace all.
+  if (!('key' in strategy) || (strategy.kind === 'scd2' && strategy.absent === 'close'))
+    throw invalid(
+      `An asset with a cursor reads rows in parts, which does not go with its strategy`,
+      location,
+      'Give it a uniqueKey, and merge, insert-only, cdc, or scd2 with absent: keep.',
+    )
+  return { column: name, type, ...(lag !== undefined && { lag: typeof lag === 'number' ? lag : milliseconds(lag) }) }
 }
 
 function freshnessOf({ freshness }: IngestionOptions<z.ZodObject>): IngestionAsset['freshness'] {

@@ -82,6 +82,13 @@ export {
   backfillStatus,
   type BackfillStatus,
 } from './run/backfill.js'
+export {
+  deleteExpiredRows,
+  expiredRows,
+  type ExpiredRows,
+  type RetentionReport,
+  type RowRetention,
+} from './refs/row-retention.js'
 export { executeRun, type RunRequest } from './run/execute-run.js'
 export type { AuditPolicy, RunDependencies, RunHost } from './run/run-dependencies.js'
 export type { RetryPolicy } from './run/retrying.js'

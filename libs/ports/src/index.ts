@@ -119,6 +119,9 @@ export {
 } from './query-engine.js'
 export type { Considered, QueryPlan, ScanReport, TableReadPlan } from './query-plan.js'
 export {
+  type BronzeColumn,
+  bronzeColumns,
+  type BronzeRequest,
   historyColumns,
   type IngestEngine,
   IngestEnginePort,

@@ -56,6 +56,25 @@ export type WriteStrategy =
  */
 export const historyColumns = { validFrom: 'valid_from', validTo: 'valid_to', isCurrent: 'is_current' } as const
 
+/** Columns that say where a row comes from, which a table may have behind those of its schema. */
+export const bronzeColumns = [
+  'ingestion_timestamp',
+  'source_system',
+  'source_file',
+  'record_hash',
+  '_phlo_run_id',
+  '_phlo_partition_date',
+  '_phlo_row_id',
+] as const
+export type BronzeColumn = (typeof bronzeColumns)[number]
+
+export interface BronzeRequest {
+  readonly columns: readonly BronzeColumn[]
+  readonly sourceSystem: string
+  /** IANA name of the time zone in whose days `_phlo_partition_date` counts the partition column's instants. Default: UTC. */
+  readonly timezone?: string
+}
+
 /** Half-open interval `[from, to)` of a partition column; ISO 8601 text of the column's own type. */
 export interface PartitionInterval {
   readonly column: string
@@ -80,6 +99,7 @@ export interface IngestRequest {
   readonly interval?: PartitionInterval
   /** Iceberg partition fields of a table that is made new. */
   readonly partitioning?: readonly IngestPartitioning[]
+  readonly bronze?: BronzeRequest
   /** What a column that the schema does not know means: an error, or that it is left out. */
   readonly unexpectedColumns: 'freeze' | 'discard_value'
   readonly runId: string
@@ -87,7 +107,12 @@ export interface IngestRequest {
   /** Table properties set in the same commit as the data. */
   readonly properties?: Readonly<Record<string, string>>
   /** Further ones that only reading tells: asked for once the inputs were read to their end. */
-  readonly propertiesRead?: () => Readonly<Record<string, string>>
+  readonly propertiesRead?: (read: {
+    /** Of {@link greatestOf}, among the valid rows: text of its type, times with six digits of a second. */
+    readonly greatest?: string
+  }) => Readonly<Record<string, string>>
+  /** A column whose greatest value is told to {@link propertiesRead}. */
+  readonly greatestOf?: string
   /** Kept in the snapshot's summary. */
   readonly summary?: Readonly<Record<string, string>>
   readonly message: string

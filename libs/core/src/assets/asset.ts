@@ -1,4 +1,5 @@
 import {
+  type BronzeRequest,
   formatIdentifier,
   type RowSchema,
   type RowsInput,
@@ -10,6 +11,7 @@ import {
   type WriteStrategy,
 } from '@phlo/ports'
 import type { RetryPolicy } from '../run/retrying.js'
+import type { CursorColumn } from '../run/watermark.js'
 import type { PartitionDefinition } from '../partitions/partition-definition.js'
 
 /** An asset's name everywhere: its table's, `namespace.name`. */
@@ -86,6 +88,8 @@ export interface Freshness {
 export interface LoadContext {
   /** The partition or range of partitions that is wanted; absent for assets without partitions. */
   readonly partition?: LoadPartition
+  /** Where an asset with a `cursor` reads on: from the greatest value that it took in, less the lag; absent at first. */
+  readonly cursor?: { readonly column: string; readonly from: string }
   readonly run: { readonly id: string; readonly ref: string }
   readonly signal: AbortSignal
   /** Runs SQL at the run's branch and gives the rows. */
@@ -122,6 +126,12 @@ export interface IngestionAsset extends AssetBase {
     | { readonly kind: 'function'; readonly load: (context: LoadContext) => LoadResult | Promise<LoadResult> }
   readonly cron?: string
   readonly freshness?: Freshness
+  /** Columns that say where its rows come from. */
+  readonly bronze?: Pick<BronzeRequest, 'columns' | 'sourceSystem'>
+  /** How long its rows stay, in milliseconds, and which column tells their age. */
+  readonly retention?: { readonly keep: number; readonly column?: string }
+  /** The column by which it knows what it has read. */
+  readonly cursor?: CursorColumn
   /** How often taking it in is tried. Default: once. */
   readonly retries?: RetryPolicy
   /** How long taking it in may last. Milliseconds. */

@@ -12,6 +12,8 @@ export interface AssetState {
   readonly materialized: IntervalSet
   readonly sourceVersion: string | undefined
   readonly cursor: unknown
+  /** The greatest value of the asset's cursor column that was taken in. */
+  readonly watermark?: string | undefined
   /** Snapshot ids of the tables that a model read, by name; `none` for a table without data. */
   readonly inputs: Readonly<Record<string, string>>
 }
@@ -21,6 +23,7 @@ const property = {
   materialized: 'phlo.materialized',
   sourceVersion: 'phlo.source-version',
   cursor: 'phlo.cursor',
+  watermark: 'phlo.watermark',
   inputs: 'phlo.inputs',
 } as const
 
@@ -31,6 +34,7 @@ export function readAssetState(table: LoadedTable | undefined): AssetState {
     materialized: IntervalSet.parse(properties[property.materialized]),
     sourceVersion: properties[property.sourceVersion],
     cursor: parsed(properties[property.cursor]),
+    watermark: properties[property.watermark],
     inputs: (parsed(properties[property.inputs]) as Record<string, string> | undefined) ?? {},
   }
 }
@@ -65,6 +69,7 @@ export function assetStateProperties(state: Partial<AssetState>): Record<string,
     ...(state.materialized !== undefined && { [property.materialized]: state.materialized.toString() }),
     ...(state.sourceVersion !== undefined && { [property.sourceVersion]: state.sourceVersion }),
     ...(state.cursor !== undefined && { [property.cursor]: JSON.stringify(state.cursor) }),
+    ...(state.watermark !== undefined && { [property.watermark]: state.watermark }),
     ...(state.inputs !== undefined && { [property.inputs]: JSON.stringify(state.inputs) }),
   }
 }

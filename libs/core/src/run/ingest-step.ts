@@ -6,7 +6,7 @@ import { errorInfo } from '../events/error-info.js'
 import type { StepName } from '../events/run-events.js'
 import { IntervalSet, type Interval } from '../partitions/interval-set.js'
 import { describeInterval, type PartitionDefinition, partitionTransform } from '../partitions/partition-definition.js'
-import { assetStateProperties, isCurrent, readAssetState } from '../plan/asset-state.js'
+import { type AssetState, assetStateProperties, isCurrent, readAssetState } from '../plan/asset-state.js'
 import type { PlannedStep } from '../plan/plan.js'
 import { sourceVersion } from '../plan/source-version.js'
 import { readRows } from '../result-rows.js'
@@ -14,6 +14,7 @@ import { instantText } from './partition-filter.js'
 import { readSource } from './read-source.js'
 import { retrying, withTimeout } from './retrying.js'
 import type { RunScope } from './run-scope.js'
+import { laterOf, readFrom } from './watermark.js'
 import type { StepResult } from './step-result.js'
 
 /** Reads the asset's source and takes it in on the run's branch, as often and as long as the asset allows. */
@@ -52,7 +53,7 @@ async function takeIn(
   const partition = planned.interval && asset.partitions && loadPartition(asset, asset.partitions, planned.interval)
   // What is taken in whole would lose what lies before a cursor.
   const incremental = !asset.partitions && asset.strategy.kind !== 'overwrite'
-  const read = await readSource(asset, scope.sources, loadContext(scope, partition), {
+  const read = await readSource(asset, scope.sources, loadContext(scope, partition, nextRead(asset, state)), {
     projectDir: scope.projectDir,
     signal,
     ...(partition && { partition: { key: partition.key, from: partition.start, to: partition.end } }),
@@ -75,6 +76,12 @@ async function takeIn(
         : []),
       ...asset.partitionBy,
     ],
+    ...(asset.bronze && {
+      bronze: {
+        ...asset.bronze,
+        ...(asset.partitions?.timezone !== undefined && { timezone: asset.partitions.timezone }),
+      },
+    }),
     unexpectedColumns: asset.unexpectedColumns,
     runId: scope.runId,
     ...(asset.description !== undefined && { doc: asset.description }),
@@ -83,7 +90,14 @@ async function takeIn(
       ...(planned.interval && { materialized: known.plus(new IntervalSet([planned.interval])) }),
       ...(version !== undefined && { sourceVersion: version }),
     }),
-    ...(incremental && { propertiesRead: () => assetStateProperties({ cursor: read.cursor?.() }) }),
+    ...(asset.cursor && { greatestOf: asset.cursor.column }),
+    ...(incremental && {
+      propertiesRead: ({ greatest }) =>
+        assetStateProperties({
+          cursor: read.cursor?.(),
+          watermark: asset.cursor && laterOf(asset.cursor, state.watermark, greatest),
+        }),
+    }),
     summary: {
       'phlo.run-id': scope.runId,
       ...(planned.partition !== undefined && { 'phlo.partition': planned.partition }),
@@ -190,8 +204,13 @@ function loadPartition(asset: IngestionAsset, partitions: PartitionDefinition, i
   }
 }
 
-function loadContext(scope: RunScope, partition: LoadContext['partition']): LoadContext {
+function nextRead({ cursor }: IngestionAsset, { watermark }: AssetState): LoadContext['cursor'] {
+  return cursor && watermark !== undefined ? { column: cursor.column, from: readFrom(cursor, watermark) } : undefined
+}
+
+function loadContext(scope: RunScope, partition: LoadContext['partition'], cursor: LoadContext['cursor']): LoadContext {
   return {
+    ...(cursor && { cursor }),
     ...(partition && { partition }),
     run: { id: scope.runId, ref: scope.branch },
     signal: scope.signal,

@@ -38,7 +38,7 @@ export const ProjectConfig = z.strictObject({
       keepFailed: Duration.default('7d'),
     })
     .prefault({}),
-  /** What `phlo gc` leaves of the lake's past. */
+  /** What `phlo gc` leaves of the lake's past, and how long `phlo retention` keeps rows. */
   retention: z
     .strictObject({
       /** How long the past states of branches stay readable. */
@@ -47,6 +47,11 @@ export const ProjectConfig = z.strictObject({
       branches: z.record(z.string(), Duration).default({}),
       /** Files younger than this may belong to a commit that is still being made. */
       safetyAge: Duration.default('3d'),
+      /** How long rows stay, by the namespace of their table. */
+      layers: z
+        .record(z.string(), z.union([Duration, z.literal('forever')]))
+        .prefault({})
+        .transform((layers) => ({ bronze: '90d', silver: '730d', gold: '2555d', ...layers })),
     })
     .prefault({}),
   /** Further plugins. */

@@ -60,7 +60,12 @@ describe('phlo.yaml', () => {
       profiles: {},
       workflows: 'workflows',
       audit: { branch: 'pipeline-run-{run_id}', keepFailed: '7d' },
-      retention: { history: '30d', branches: {}, safetyAge: '3d' },
+      retention: {
+        history: '30d',
+        branches: {},
+        safetyAge: '3d',
+        layers: { bronze: '90d', silver: '730d', gold: '2555d' },
+      },
       plugins: [],
     })
     expect(await chosen('name: p\n')).toEqual([

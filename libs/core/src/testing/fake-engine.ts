@@ -92,7 +92,7 @@ export class FakeEngine implements QueryEngine, IngestEngine {
       request.target,
       request.ref,
       good,
-      { ...request.properties, ...request.propertiesRead?.() },
+      { ...request.properties, ...request.propertiesRead?.(greatestOf(rows, request.greatestOf)) },
       {
         message: request.message,
         // Nothing of the interval is there yet, as far as tests go.
@@ -235,6 +235,11 @@ export class FakeEngine implements QueryEngine, IngestEngine {
     }
     return snapshotId
   }
+}
+
+function greatestOf(rows: readonly Row[], column: string | undefined): { readonly greatest?: string } {
+  const values = column === undefined ? [] : rows.map((row) => Number(row[column]))
+  return values.length === 0 ? {} : { greatest: String(Math.max(...values)) }
 }
 
 const rowSchema: RowSchema = {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type FileInput, PhloError, type RowSchema } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
+import { fileColumn } from './bronze-columns.js'
 import { type CsvHeader, readCsvHeader } from './csv-header.js'
 import type { SourceType } from './lossless-cast.js'
 import type { Scan } from './scan.js'
@@ -12,6 +13,7 @@ export async function csvScan(
   input: FileInput,
   schema: RowSchema,
   unexpected: 'freeze' | 'discard_value',
+  withFile = false,
 ): Promise<Scan> {
   for (const name of ['delimiter', 'quote', 'escape', 'comment'] as const) {
     const text = input[name]
@@ -40,6 +42,8 @@ export async function csvScan(
     else groups.set(key, { header, paths: [file] })
   })
   const rejects = `store_rejects = true, rejects_table = ${literal(malformedRows.errors)}, rejects_scan = ${literal(malformedRows.scans)}`
+  const file = withFile ? `filename = ${literal(fileColumn)}, ` : ''
+  const own = withFile ? `, ${fileColumn}` : ''
   const columnsOf = (header: CsvHeader) =>
     present
       .map(({ name }) =>
@@ -49,13 +53,13 @@ export async function csvScan(
   const reader = ({ columns, delimiter }: CsvHeader, paths: readonly string[], mode: string) =>
     `read_csv([${paths.map(literal).join(', ')}], auto_detect = false, header = ${!input.columns}, skip = ${skipLines}, ` +
     (input.comment === undefined ? '' : `comment = ${literal(input.comment)}, `) +
-    `columns = {${columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ')}}, ` +
+    `columns = {${columns.map((name) => `${literal(name)}: 'VARCHAR'`).join(', ')}}, ${file}` +
     `delim = ${literal(delimiter)}, quote = ${literal(quote)}, escape = ${literal(escape)}, allow_quoted_nulls = false, ` +
     `nullstr = ${input.nullText === undefined ? "''" : `['', ${literal(input.nullText)}]`}, ${mode})`
   return {
     name: sourceName(input.paths),
     select: [...groups.values()]
-      .map(({ header, paths }) => `SELECT ${columnsOf(header)} FROM ${reader(header, paths, rejects)}`)
+      .map(({ header, paths }) => `SELECT ${columnsOf(header)}${own} FROM ${reader(header, paths, rejects)}`)
       .join(' UNION ALL '),
     types,
     files: input.paths.map((file, index) => {

@@ -15,6 +15,7 @@ import {
 } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection, DuckDbHost } from '../duckdb-host.js'
+import { bronzeSchema, bronzeValues } from './bronze-columns.js'
 import { deletionsOf } from './change-events.js'
 import { hasOtherShapes, InputScans, OtherShapes } from './input-scans.js'
 import { partitionRange } from './partition-range.js'
@@ -22,7 +23,7 @@ import { RejectedRows } from './rejected-rows.js'
 import { rowsIn } from './held-rows.js'
 import { historySchema, historyValues } from './history-rows.js'
 import { meetByDeletion, meetByKey, type Meeting, type Met } from './meet-table.js'
-import { type Deduplication, deduplicated, parquetSelect } from './merge-rows.js'
+import { type Deduplication, deduplicated, parquetSelect, stagedRows } from './merge-rows.js'
 import { partitionKeyRange, quarantinePartitioning, quarantineSchema, rejectedSql } from './quarantine.js'
 import { endsWithPartitions, replacedInterval } from './replaced-interval.js'
 import { RowPlan } from './row-plan.js'
@@ -63,8 +64,6 @@ export class Ingestion {
   private readonly now = new Date()
   /** The table's columns: those of the source, and what is added to them. */
   private readonly rows: RowSchema
-  /** SQL of what is added, by column. */
-  private readonly added: ReadonlyMap<string, string>
 
   constructor(
     request: IngestRequest,
@@ -84,10 +83,8 @@ export class Ingestion {
     this.search = new RunningSearch(host, store, this.writer, request)
     this.inputs = new InputScans(request, connection, this.folder, this.rejected)
     const keepsHistory = request.strategy.kind === 'scd2'
-    this.rows = keepsHistory
-      ? { ...request.schema, columns: [...request.schema.columns, ...historySchema] }
-      : request.schema
-    this.added = keepsHistory ? historyValues(this.now) : new Map()
+    const added = [...bronzeSchema(request), ...(keepsHistory ? historySchema : [])]
+    this.rows = { ...request.schema, columns: [...request.schema.columns, ...added] }
   }
 
   async run(): Promise<IngestResult> {
@@ -124,12 +121,14 @@ export class Ingestion {
         ...request.properties,
       })
       const taken = await this.takeAll(table)
+      const greatest = await this.greatest(taken.files)
       const met = await this.meet(table, taken)
       const quarantine = await this.openQuarantine(taken.rejected)
       const files = await (met.stored ?? storeFiles(this.store, table.transaction.metadata, met.files))
       const added = [...files, ...met.change.add]
       stored.push(...files)
-      if (request.propertiesRead) table.transaction.setProperties(request.propertiesRead())
+      if (request.propertiesRead)
+        table.transaction.setProperties(request.propertiesRead(greatest === undefined ? {} : { greatest }))
       const snapshotId = await table.transaction.addSnapshot({
         ...met.change,
         add: added,
@@ -176,11 +175,12 @@ export class Ingestion {
 
   private async takeScan(table: OpenTable, scan: Scan): Promise<Taken> {
     const plan = this.plan(scan)
+    const { carried } = this.inputs
     await this.search.begin(table, plan)
     let read = scan.rows
     const files = await this.writer.write(
       this.connection,
-      this.withAllColumns(plan.validSelect(), table.transaction.metadata),
+      this.withAllColumns(plan.validSelect(carried), table.transaction.metadata),
       table.transaction.metadata,
       async (copy) => {
         if (!plan.countsRows) return this.connection.runWithProgress(copy, this.request.onProgress)
@@ -206,8 +206,12 @@ export class Ingestion {
     const known = new Set(this.request.schema.columns.map(({ name }) => name))
     const others = currentSchema(metadata).fields.filter(({ name }) => !known.has(name))
     if (others.length === 0) return select
-    const value = (field: NestedField) => this.added.get(field.name) ?? writeDefault(field)
-    return `SELECT *, ${others.map((field) => `${value(field)} AS ${identifier(field.name)}`).join(', ')} FROM (${select})`
+    const { request, now, inputs } = this
+    const history = request.strategy.kind === 'scd2' ? historyValues(now) : []
+    const added = new Map([...bronzeValues(request, now, inputs.originals), ...history])
+    const value = (field: NestedField) => added.get(field.name) ?? writeDefault(field)
+    const own = [...known].map(identifier).join(', ')
+    return `SELECT ${own}, ${others.map((field) => `${value(field)} AS ${identifier(field.name)}`).join(', ')} FROM (${select})`
   }
 
   /** Tells apart what was not taken, and collects the rejected rows with their reasons. */
@@ -229,6 +233,20 @@ export class Ingestion {
       }
     }
     return { read: read - outside + malformed, rejected: rejected + malformed, outside }
+  }
+
+  /** The greatest value of the column that was asked for, among rows that are written. */
+  private async greatest(files: readonly StagedFile[]): Promise<string | undefined> {
+    const { greatestOf: name, schema } = this.request
+    if (name === undefined || files.length === 0) return undefined
+    const type = schema.columns.find((column) => column.name === name)?.type
+    const greatest = `max(${identifier(name)})`
+    const time = `strftime(${greatest}, '%Y-%m-%dT%H:%M:%S.%f${type === 'timestamptz' ? 'Z' : ''}')`
+    const isTime = type === 'timestamp' || type === 'timestamptz'
+    const { found } = await this.connection.one(
+      `SELECT ${isTime ? time : `CAST(${greatest} AS VARCHAR)`} AS found FROM ${stagedRows(files)}`,
+    )
+    return found === null ? undefined : (found as string)
   }
 
   /** What the strategy makes of the valid rows and the table's. */
@@ -263,7 +281,7 @@ export class Ingestion {
         const plan = this.plan(scan)
         const file = path.join(this.folder, `ordered-${staged.length}.parquet`)
         const [copied] = await connection.runWithProgress(
-          `COPY (${plan.orderedSelect()}) TO ${literal(file)} (FORMAT parquet, COMPRESSION lz4_raw)`,
+          `COPY (${plan.orderedSelect(this.inputs.carried)}) TO ${literal(file)} (FORMAT parquet, COMPRESSION lz4_raw)`,
           request.onProgress,
         )
         if (scan.guard !== undefined && (await hasOtherShapes(this.connection, scan))) throw new OtherShapes()
@@ -275,7 +293,7 @@ export class Ingestion {
         `SELECT * REPLACE ((${index}::HUGEINT << 64) + _phlo_order AS _phlo_order) FROM (${parquetSelect(file)})`,
     )
     const columns = request.schema.columns.map(({ name }) => name)
-    const rows = deduplicated(all.join(' UNION ALL '), columns, how)
+    const rows = deduplicated(all.join(' UNION ALL '), columns, how, this.inputs.carried)
     const { metadata } = table.transaction
     return this.writer.write(connection, this.withAllColumns(rows, metadata), metadata)
   }

@@ -11,6 +11,7 @@ import {
 } from '@phlo/ports'
 import { identifier } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { fileColumn, needsFile } from './bronze-columns.js'
 import { deletionsOf } from './change-events.js'
 import { type CopiedFiles, needsCopies, plainCopies, withUnifiedLines } from './copied-source-files.js'
 import { csvScan } from './csv-scan.js'
@@ -33,12 +34,17 @@ export class InputScans {
   private readonly rowFiles = new Map<RowsInput, WrittenRows>()
   /** Decoded and decompressed once. */
   private readonly plainFiles = new Map<FileInput, CopiedFiles>()
+  /** Columns that scans have behind those of the schema. */
+  readonly carried: readonly string[]
+  /** What files that stand in for others were made of, by their paths. */
+  readonly originals = new Map<string, string>()
 
   constructor(request: IngestRequest, connection: Connection, folder: string, rejected: RejectedRows) {
     this.request = request
     this.connection = connection
     this.folder = folder
     this.rejected = rejected
+    this.carried = needsFile(request) ? [fileColumn] : []
   }
 
   /**
@@ -48,6 +54,7 @@ export class InputScans {
   async read<T>(input: SourceInput, take: (scan: Scan) => Promise<T>): Promise<T> {
     if (input.type === 'rows') {
       const { files, rowsBefore } = await this.rowsAsFiles(input)
+      for (const copy of rowsBefore.keys()) this.originals.set(copy, input.name)
       const result = await this.readingFiles({ type: 'files', ...files }, take)
       await this.rejected.restorePlaces(
         [...rowsBefore].map(([copy, before]) => ({ copy, original: input.name, before })),
@@ -65,6 +72,7 @@ export class InputScans {
 
   /** Rejected rows and errors name the files that were given, not their copies. */
   private async readingCopies<T>({ input, originals }: CopiedFiles, take: (scan: Scan) => Promise<T>): Promise<T> {
+    for (const [copy, original] of originals) this.originals.set(copy, this.originals.get(original) ?? original)
     try {
       const result = await this.readingFiles(input, take)
       await this.rejected.restorePlaces([...originals].map(([copy, original]) => ({ copy, original, before: 0 })))
@@ -109,15 +117,20 @@ export class InputScans {
     const { strategy, unexpectedColumns: unexpected } = this.request
     const schema =
       strategy.kind === 'cdc' ? onlyNeeded(this.request.schema, deletionsOf(strategy)) : this.request.schema
-    if (input.paths.length === 0) return emptyScan(this.request)
+    const withFile = this.carried.length > 0
+    if (input.paths.length === 0) return emptyScan(this.request, this.carried)
     switch (input.format) {
       case 'parquet':
-        return parquetScan(this.connection, input, schema, unexpected)
+        return parquetScan(this.connection, input, schema, unexpected, withFile)
       case 'csv':
-        return csvScan(input, schema, unexpected)
+        return csvScan(input, schema, unexpected, withFile)
       case 'ndjson':
       case 'json':
-        return jsonScan(this.connection, { ...input, format: input.format }, schema, { unexpected, byPosition })
+        return jsonScan(this.connection, { ...input, format: input.format }, schema, {
+          unexpected,
+          byPosition,
+          withFile,
+        })
     }
   }
 }
@@ -146,8 +159,9 @@ function onlyNeeded(schema: RowSchema, { needed }: Deletions): RowSchema {
 }
 
 /** A source without files: rows that nobody gave. */
-function emptyScan(request: IngestRequest): Scan {
-  const columns = request.schema.columns.map(({ name }) => `CAST(NULL AS VARCHAR) AS ${identifier(name)}`)
+function emptyScan(request: IngestRequest, carried: readonly string[]): Scan {
+  const names = [...request.schema.columns.map(({ name }) => name), ...carried]
+  const columns = names.map((name) => `CAST(NULL AS VARCHAR) AS ${identifier(name)}`)
   return {
     name: 'the source',
     select: `SELECT ${columns.join(', ')} WHERE FALSE`,

@@ -2,6 +2,7 @@ import { type FileInput, PhloError, type RowSchema } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
 import { requireArrayEnd } from './json-array-end.js'
+import { fileColumn } from './bronze-columns.js'
 import type { SourceType } from './lossless-cast.js'
 import type { PositionedScan, Scan } from './scan.js'
 import { missingColumns, unexpectedColumns } from './source-columns.js'
@@ -13,7 +14,7 @@ const sampleRows = 2_000
 /** SQL that reads files of JSON. */
 export interface JsonReader {
   readonly objects: (paths: readonly string[]) => string
-  readonly table: (paths: readonly string[], columns: string, records: boolean) => string
+  readonly table: (paths: readonly string[], columns: string, records: boolean, withFile?: boolean) => string
 }
 
 export function jsonReader(format: 'ndjson' | 'json'): JsonReader {
@@ -21,8 +22,9 @@ export function jsonReader(format: 'ndjson' | 'json'): JsonReader {
   const list = (paths: readonly string[]) => `[${paths.map(literal).join(', ')}]`
   return {
     objects: (paths) => `read_json_objects(${list(paths)}, format = '${kind}')`,
-    table: (paths, columns, records) =>
-      `read_json(${list(paths)}, format = '${kind}', records = ${records}, columns = ${columns})`,
+    table: (paths, columns, records, withFile = false) =>
+      `read_json(${list(paths)}, format = '${kind}', records = ${records}, columns = ${columns}` +
+      `${withFile ? `, filename = ${literal(fileColumn)}` : ''})`,
   }
 }
 
@@ -34,7 +36,11 @@ export async function jsonScan(
   connection: Connection,
   input: FileInput & { readonly format: 'ndjson' | 'json' },
   schema: RowSchema,
-  options: { readonly unexpected: 'freeze' | 'discard_value'; readonly byPosition: boolean },
+  options: {
+    readonly unexpected: 'freeze' | 'discard_value'
+    readonly byPosition: boolean
+    readonly withFile?: boolean
+  },
 ): Promise<Scan> {
   const json = jsonReader(input.format)
   if (input.format === 'json') for (const file of input.paths) await requireArrayEnd(file)
@@ -53,7 +59,10 @@ export async function jsonScan(
   await requireColumns(connection, json, input, schema, sampled, samples.length > 0, extra)
   if (options.unexpected === 'freeze' && extra.length > 0) throw unexpectedColumns(extra, name)
   const byPosition = options.byPosition && keys !== undefined && new Set(keys).size === keys.length
-  const shape = byPosition ? positional(json, input.paths, keys, schema) : named(json, input.paths, schema)
+  const { withFile = false } = options
+  const shape = byPosition
+    ? positional(json, input.paths, keys, schema, withFile)
+    : named(json, input.paths, schema, withFile)
   // Read by position, rows of another shape fail the guard.
   if (!byPosition) await checkAllRows(connection, json, input.paths, schema, options.unexpected)
   return {
@@ -65,22 +74,29 @@ export async function jsonScan(
 }
 
 /** Values in the order of the keys that every row should have; rows with others fail the guard. */
-function positional(json: JsonReader, paths: readonly string[], keys: readonly string[], schema: RowSchema) {
+function positional(
+  json: JsonReader,
+  paths: readonly string[],
+  keys: readonly string[],
+  schema: RowSchema,
+  withFile: boolean,
+) {
+  const own = withFile ? `, ${fileColumn}` : ''
   const columns = schema.columns.map((column) => {
     const position = keys.indexOf(column.name)
     return `${position < 0 ? 'CAST(NULL AS VARCHAR)' : `v[${position + 1}]`} AS ${identifier(column.name)}`
   })
   return {
     select:
-      `SELECT ${columns.join(', ')}, (k = [${keys.map(literal).join(', ')}]) AS _phlo_shape FROM (` +
-      `SELECT map_keys(json) AS k, map_values(json) AS v FROM ${json.table(paths, "{json: 'MAP(VARCHAR, VARCHAR)'}", false)})`,
+      `SELECT ${columns.join(', ')}, (k = [${keys.map(literal).join(', ')}]) AS _phlo_shape${own} FROM (` +
+      `SELECT map_keys(json) AS k, map_values(json) AS v${own} FROM ${json.table(paths, "{json: 'MAP(VARCHAR, VARCHAR)'}", false, withFile)})`,
     guard: '_phlo_shape',
   }
 }
 
-function named(json: JsonReader, paths: readonly string[], schema: RowSchema) {
-  const columns = schema.columns.map((column) => identifier(column.name))
-  return { select: `SELECT ${columns.join(', ')} FROM ${json.table(paths, textColumns(schema), true)}` }
+function named(json: JsonReader, paths: readonly string[], schema: RowSchema, withFile: boolean) {
+  const columns = [...schema.columns.map((column) => identifier(column.name)), ...(withFile ? [fileColumn] : [])]
+  return { select: `SELECT ${columns.join(', ')} FROM ${json.table(paths, textColumns(schema), true, withFile)}` }
 }
 
 function textColumns(schema: RowSchema): string {

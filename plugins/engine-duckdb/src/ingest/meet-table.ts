@@ -1,5 +1,6 @@
 import { currentSchema, findField, type SnapshotChange } from '@phlo/iceberg'
 import { type IngestRequest, type ObjectStore, PhloError, type WriteStrategy } from '@phlo/ports'
+import { isolationLevel } from '../dml/row-changes.js'
 import type { Connection } from '../duckdb-host.js'
 import { lineageFields } from '../reading/rows-select.js'
 import type { OpenTable } from '../tables/commit-table.js'
@@ -11,7 +12,14 @@ import type { Ahead } from './search-ahead.js'
 import { applyEvents } from './change-events.js'
 import { type Remaining, rowsIn, withoutHeld } from './held-rows.js'
 import { historyRows } from './history-rows.js'
-import { collectKeys, type Deduplication, hasRepeatedKeys, type MergeInto, replaceRows } from './merge-rows.js'
+import {
+  collectKeys,
+  type Deduplication,
+  hasRepeatedKeys,
+  keyFilter,
+  type MergeInto,
+  replaceRows,
+} from './merge-rows.js'
 
 /** What new rows meet. */
 export interface Meeting {
@@ -67,7 +75,13 @@ export async function meetByKey(
   }
   const merge: MergeInto = { ...base, existing }
   const { files, heldBack } = await withoutLate(merge, strategy, given.files)
-  if (strategy.kind === 'insert-only' || (files.length === 0 && strategy.kind !== 'scd2'))
+  if (strategy.kind === 'insert-only') {
+    // Another writer may add the same keys meanwhile.
+    const filter = keyFilter(existing.metadata, metadata, key, given.files)
+    const validation = { isolation: isolationLevel(metadata, 'merge'), filter }
+    return { files, change: { add: [], mergedBy, validation }, duplicates, unchanged: heldBack }
+  }
+  if (files.length === 0 && strategy.kind !== 'scd2')
     return { files, change: { add: [], mergedBy }, duplicates, unchanged: heldBack }
   if (strategy.kind === 'scd2') {
     const compared = request.schema.columns.map(({ name }) => name)

@@ -286,9 +286,17 @@ export interface Deduplication {
 }
 
 /** One row a key: the first or last by the order, or all that differ in any column. */
-export function deduplicated(staged: string, columns: readonly string[], { key, keep, order }: Deduplication): string {
-  const list = columns.map(identifier).join(', ')
-  if (keep === 'hash') return `SELECT DISTINCT ${list} FROM (${staged})`
+export function deduplicated(
+  staged: string,
+  columns: readonly string[],
+  { key, keep, order }: Deduplication,
+  carried: readonly string[] = [],
+): string {
+  const list = [...columns.map(identifier), ...carried].join(', ')
+  if (keep === 'hash') {
+    const any = carried.map((name) => `any_value(${name}) AS ${name}`)
+    return `SELECT ${[...columns.map(identifier), ...any].join(', ')} FROM (${staged}) GROUP BY ALL`
+  }
   const direction = keep === 'first' ? 'ASC' : 'DESC'
   const by = [...order.map(identifier), '_phlo_order'].map((column) => `${column} ${direction}`)
   return (

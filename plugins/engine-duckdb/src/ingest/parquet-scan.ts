@@ -2,6 +2,7 @@ import type { DuckDBType } from '@duckdb/node-api'
 import type { FileInput, RowSchema } from '@phlo/ports'
 import { identifier, literal } from '../duckdb-dialect.js'
 import type { Connection } from '../duckdb-host.js'
+import { fileColumn } from './bronze-columns.js'
 import type { SourceType } from './lossless-cast.js'
 import type { Scan } from './scan.js'
 import { checkColumns } from './source-columns.js'
@@ -13,6 +14,7 @@ export async function parquetScan(
   input: FileInput,
   schema: RowSchema,
   unexpected: 'freeze' | 'discard_value',
+  withFile = false,
 ): Promise<Scan> {
   const list = (paths: readonly string[]) => `[${paths.map(literal).join(', ')}]`
   const types = new Map<string, SourceType>()
@@ -44,7 +46,9 @@ export async function parquetScan(
   )
   return {
     name: sourceName(input.paths),
-    select: `SELECT ${present.join(', ')} FROM read_parquet(${list(input.paths)}, ${options})`,
+    select: withFile
+      ? `SELECT ${[...present, fileColumn].join(', ')} FROM read_parquet(${list(input.paths)}, ${options}, filename = ${literal(fileColumn)})`
+      : `SELECT ${present.join(', ')} FROM read_parquet(${list(input.paths)}, ${options})`,
     types: differ ? await unionTypes(connection, list(input.paths), options, types) : types,
     rows: Number(rows),
     files: input.paths.map((file) => ({

@@ -87,17 +87,17 @@ export class RowPlan {
     return !this.direct
   }
 
-  /** A SELECT of the valid rows of the interval, columns in the schema's order. */
-  validSelect(): string {
-    const names = this.columns.map(({ name }) => name).join(', ')
-    return `SELECT ${names} FROM (${this.cast(this.scan.select)}) WHERE ${this.valid()}`
+  /** A SELECT of the valid rows of the interval, columns in the schema's order, then the scan's `carried` ones. */
+  validSelect(carried: readonly string[] = []): string {
+    const names = [...this.columns.map(({ name }) => name), ...carried].join(', ')
+    return `SELECT ${names} FROM (${this.cast(this.scan.select, { extra: carried })}) WHERE ${this.valid()}`
   }
 
   /** The same with `_phlo_order`, the row's place in the source; read by one thread. */
-  orderedSelect(): string {
-    const names = this.columns.map(({ name }) => name).join(', ')
+  orderedSelect(carried: readonly string[] = []): string {
+    const names = [...this.columns.map(({ name }) => name), ...carried].join(', ')
     const ordered = `SELECT *, row_number() OVER () AS _phlo_order FROM (${this.scan.select})`
-    return `SELECT ${names}, _phlo_order FROM (${this.cast(ordered, { extra: ['_phlo_order'], barrier: false })}) WHERE ${this.valid()}`
+    return `SELECT ${names}, _phlo_order FROM (${this.cast(ordered, { extra: ['_phlo_order', ...carried], barrier: false })}) WHERE ${this.valid()}`
   }
 
   /** Counts the rows of the source that are outside the interval; `undefined` when there is no interval. */
