@@ -1,4 +1,4 @@
-import { readdir, utimes, writeFile } from 'node:fs/promises'
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals'
 import { lakeContent } from './testing/lake-content.js'
@@ -59,12 +59,15 @@ describe('gc', () => {
     expect(await dataFiles()).not.toContain(stray)
   })
 
-  it('takes a deleted branch’s files once they are old enough, and nothing that main reads', async () => {
+  it('takes a deleted branch’s files once its past is not kept and they are old enough, and nothing that main reads', async () => {
     const main = await lakeContent(project.dir)
     const before = await dataFiles()
     await project.succeed(['branch', 'delete', 'try-it'])
-    expect(await project.succeed(['gc', '--delete'])).toMatch(/^Deleted 0 files of \d+ and 0 objects of the catalog/)
     await age(...(await readdir(tables(), { recursive: true })))
+    expect(await project.succeed(['gc', '--delete'])).toMatch(/^Deleted 0 files of \d+ and 0 objects of the catalog/)
+    expect(await dataFiles()).toEqual(before)
+    const config = await readFile(path.join(project.dir, 'phlo.yaml'), 'utf8')
+    await project.write('phlo.yaml', `${config}\nretention:\n  branches:\n    try-*: 0m\n`)
     expect(await project.succeed(['gc', '--list', 'gone'])).toMatch(
       /goes {2}tables\/bronze\/tried-\w+\/data\/.* unnamed: snapshot \d+ of tables\/bronze\/tried-/,
     )
