@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals'
 import { rowSchemaFromZod } from '@phlo/schema'
 import { z } from 'zod'
-import { declaredStrategy, type MergeOptions, type StrategyPlace } from './write-strategy.js'
+import { declaredStrategy, type StrategyPlace } from './write-strategy.js'
 
 const { rows } = rowSchemaFromZod(
   z.object({
@@ -15,7 +15,7 @@ const { rows } = rowSchemaFromZod(
 )
 const place: StrategyPlace = { rows, key: ['id'], hasPartitions: false, isDivided: false }
 const declare = (options: object | undefined, at: Partial<StrategyPlace> = {}) =>
-  declaredStrategy(options as MergeOptions, { ...place, ...at })
+  declaredStrategy(options, { ...place, ...at })
 
 describe('a declared strategy', () => {
   it.each<[object | undefined, Partial<StrategyPlace>, object]>([

@@ -128,7 +128,11 @@ function checkOptions(kind: string, options: object): void {
     if (!known.includes(name)) throw unknown(`option of the ${kind} strategy`, name, ['strategy', ...known])
     const values = [...(choices[name] ?? []), ...(name === 'keep' && kind === 'merge' ? ['hash'] : [])]
     if (values.length > 0 && !values.includes(value as string))
-      throw unknown(name === 'keep' ? 'row to keep' : `${name}`, String(value), values)
+      throw unknown(
+        name === 'keep' ? 'row to keep' : name,
+        typeof value === 'string' ? value : JSON.stringify(value),
+        values,
+      )
   }
 }
 

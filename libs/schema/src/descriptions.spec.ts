@@ -165,7 +165,7 @@ describe('a JSON Schema', () => {
         ([schema, row]) => {
           if (!schema.safeParse(row).success) return
           taken++
-          const described = z.fromJSONSchema(jsonSchema(rowSchemaFromZod(schema).rows) as z.core.JSONSchema.JSONSchema)
+          const described = z.fromJSONSchema(jsonSchema(rowSchemaFromZod(schema).rows))
           expect(described.safeParse(row).error?.issues ?? []).toEqual([])
         },
       ),
@@ -175,7 +175,7 @@ describe('a JSON Schema', () => {
   })
 
   it('refuses rows with columns of no such type or name', () => {
-    const described = z.fromJSONSchema(jsonSchema(rows) as z.core.JSONSchema.JSONSchema)
+    const described = z.fromJSONSchema(jsonSchema(rows))
     const row = {
       id: 1,
       email: 'a@b.de',

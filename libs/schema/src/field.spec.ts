@@ -19,7 +19,7 @@ async function acceptedRows(schema: z.ZodObject, rows: readonly (readonly Value[
     ...rowPredicates(rules, (name) => dialect.identifier(name)).map(({ passes }) => passes),
   ]
   const values = rows.map(
-    (row) => `(${row.map((value, index) => sqlValue(value, String(columns[index]?.type))).join(', ')})`,
+    (row) => `(${row.map((value, index) => sqlValue(value, columns[index]?.type as string)).join(', ')})`,
   )
   const names = columns.map(({ name }) => dialect.identifier(name)).join(', ')
   return (await evaluate(

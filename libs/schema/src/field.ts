@@ -128,16 +128,16 @@ function limit(given: FieldLimit, kind: 'min' | 'max', exclusive: boolean, compa
     return kind === 'min' ? order > 0 : order < 0
   }
   const words = { min: ['at least', 'above'], max: ['at most', 'below'] }[kind]
-  return z.refine(meaning({ kind, value: given, exclusive }, condition), {
+  return z.refine<Comparable>(meaning({ kind, value: given, exclusive }, condition), {
     error: `must be ${words[Number(exclusive)] as string} ${given}`,
-  }) as Check
+  })
 }
 
 function among(kind: 'in' | 'not-in', values: readonly FieldValue[], compare: Comparison): Check {
   const condition = (value: RuleValue) => values.some((known) => compare(value, known) === 0) === (kind === 'in')
-  return z.refine(meaning({ kind, values }, condition), {
+  return z.refine<RuleValue>(meaning({ kind, values }, condition), {
     error: `must be ${kind === 'in' ? 'one' : 'none'} of ${values.map(String).join(', ')}`,
-  }) as Check
+  })
 }
 
 function formatCheck(format: string): Check {

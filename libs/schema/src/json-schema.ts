@@ -75,7 +75,7 @@ function orNull(schema: JsonSchema, required: boolean): JsonSchema {
 }
 
 function ruleKeywords(column: ColumnSchema): JsonSchema {
-  const numeric = ['int', 'long', 'float', 'double'].includes(String(column.type))
+  const numeric = typeof column.type === 'string' && ['int', 'long', 'float', 'double'].includes(column.type)
   const keywords: Record<string, unknown> = {}
   const all: JsonSchema[] = []
   for (const rule of column.rules) {
@@ -124,7 +124,7 @@ function exact(value: RuleValue): value is number | string | boolean {
 
 /** Times are spelled in several ways. */
 function sameSpelling(type: IcebergType): boolean {
-  return ['string', 'boolean', 'int', 'long', 'float', 'double', 'date'].includes(String(type))
+  return typeof type === 'string' && ['string', 'boolean', 'int', 'long', 'float', 'double', 'date'].includes(type)
 }
 
 function lengthKeyword(limit: 'min' | 'max', type: IcebergType): string {

@@ -6,7 +6,7 @@ import { retrying, withTimeout } from './retrying.js'
 const policy = { attempts: 4, delay: 1000, maxDelay: 3000 }
 const down = () => new PhloError('PHLO_SOURCE_FAILED', 'down')
 
-async function attempt(failures: readonly unknown[], signal = new AbortController().signal) {
+async function attempt(failures: readonly (Error | undefined)[], signal = new AbortController().signal) {
   const slept: number[] = []
   let calls = 0
   const result = await retrying(

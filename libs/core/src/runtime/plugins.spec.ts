@@ -392,7 +392,7 @@ describe('opening a project', () => {
   const files = {
     'phlo.yaml': yaml,
     ...Object.fromEntries(['storage', 'catalog', 'engine', 'state'].map((place) => [`${place}.js`, silent])),
-    ...Object.assign({}, ...standardPlugins.map((use) => packageFiles(use, silent))),
+    ...(Object.assign({}, ...standardPlugins.map((use) => packageFiles(use, silent))) as Record<string, string>),
   }
   const importFile = async (file: string): Promise<unknown> => import(pathToFileURL(file).href)
 

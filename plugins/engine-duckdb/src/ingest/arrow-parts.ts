@@ -41,7 +41,7 @@ export class ArrowParts implements RowsWriter<RecordBatch> {
     for (let start = 0; start < batch.numRows; start += rowsOfBatch) {
       const piece = batch.numRows <= rowsOfBatch ? batch : batch.slice(start, start + rowsOfBatch)
       const [first] = this.waiting
-      if (first && `${first.schema}` !== `${piece.schema}`) await this.writePart()
+      if (first && first.schema.toString() !== piece.schema.toString()) await this.writePart()
       this.waiting.push(piece)
       this.waitingRows += piece.numRows
       this.waitingBytes += piece.data.byteLength

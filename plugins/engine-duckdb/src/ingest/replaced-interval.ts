@@ -39,7 +39,7 @@ export async function replacedInterval(
   await target.plan(filter, existing.metadata)
   const whole = target.takeWhole().map(({ file }) => file.path)
   if (target.tasks.length === 0) return { add: [], removePaths: new Set(whole), validation: { isolation, filter } }
-  const limit = (value: string) => duckdbDialect.typedLiteral(value, String(field?.type))
+  const limit = (value: string) => duckdbDialect.typedLiteral(value, field?.type as string)
   const name = identifier(column)
   const leaving = `${placesOf(await target.select())} WHERE ${name} >= ${limit(from)} AND ${name} < ${limit(to)}`
   const changes = await new RowChangeWriter(connection, store, writer, metadata).write(target, { leaving }, 'delete')

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises'
-import { errorMessage, isPhloError, PhloError, type RowsInput, type SourceBatch, type SourceRow } from '@phlo/ports'
+import { errorMessage, isPhloError, PhloError, type RowsInput, type SourceBatch } from '@phlo/ports'
 import type { RecordBatch } from 'apache-arrow'
 import { cancelled } from '../duckdb-errors.js'
 import { ArrowParts } from './arrow-parts.js'
@@ -37,7 +37,7 @@ export async function writeRows(
       }
       if (parts) throw mixed(input.name, rows())
       lines ??= new JsonLines(folder, name)
-      await lines.add(item as SourceRow)
+      await lines.add(item)
     }
     await (lines ?? parts)?.end()
   } catch (error) {
