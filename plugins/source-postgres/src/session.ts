@@ -28,6 +28,7 @@ export class Session {
   private readonly signal: AbortSignal
   private readonly cut: Promise<never>
   private stopListening = (): void => undefined
+  private lost = false
 
   private constructor(client: Client, server: ServerOptions, signal: AbortSignal) {
     this.client = client
@@ -39,12 +40,19 @@ export class Session {
         ;(client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy()
         reject(signal.reason as Error)
       }
+      // A cursor that waits for its next read, or is being closed, hears nothing of a connection that was lost.
+      client.on('error', (error) => {
+        this.lost = true
+        reject(error)
+      })
+      client.on('end', () => {
+        this.lost = true
+        reject(new Error('the connection was closed'))
+      })
       signal.addEventListener('abort', cut, { once: true })
       this.stopListening = () => signal.removeEventListener('abort', cut)
     })
     this.cut.catch(() => undefined)
-    // What fails on the connection fails the statement that is under way as well.
-    client.on('error', () => undefined)
   }
 
   /** Throws PHLO_SOURCE_FAILED. `replication`: for commands about slots. */
@@ -76,7 +84,7 @@ export class Session {
 
   async close(): Promise<void> {
     this.stopListening()
-    if (!this.signal.aborted) await this.client.end().catch(() => undefined)
+    if (!this.signal.aborted && !this.lost) await this.client.end().catch(() => undefined)
   }
 
   /** Runs what talks to the server; its failures are told without passwords. */
